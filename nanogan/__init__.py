@@ -1,0 +1,46 @@
+"""nanogan: generative adversarial networks with every forward and backward pass written by hand.
+
+Read the source in this order: layers, network, losses, optim, gan; then conv and norm.
+"""
+
+from .backend import NUMPY, Array, get_backend
+from .errors import InputError, ShapeError
+from .gan import discriminator_step, generator_step
+from .layer import FanIn, Glorot, Layer, Normal, Uniform
+from .layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh
+from .losses import BCE, L1, MSE, BCEWithLogits
+from .network import Network, Sequential
+from .optim import SGD, Adam
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BCE",
+    "L1",
+    "MSE",
+    "NUMPY",
+    "SGD",
+    "Adam",
+    "Array",
+    "BCEWithLogits",
+    "Dropout",
+    "FanIn",
+    "Flatten",
+    "Glorot",
+    "InputError",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "Network",
+    "Normal",
+    "ReLU",
+    "Reshape",
+    "Sequential",
+    "ShapeError",
+    "Sigmoid",
+    "Tanh",
+    "Uniform",
+    "discriminator_step",
+    "generator_step",
+    "get_backend",
+]

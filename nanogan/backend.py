@@ -1,0 +1,102 @@
+"""The array module: NumPy on a CPU, CuPy on a GPU.
+
+The whole library computes with `backend.xp`, using only what NumPy and CuPy share. A `Backend` holds that module and
+the few operations on which the two differ. `Workspace` gives layers and losses their named, reused arrays. This is the
+bottom of the house: it imports nothing of nanogan but errors. Read `layer.py` next.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .errors import InputError
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+"""A NumPy array, or a CuPy array where the backend is CuPy."""
+
+Shape: TypeAlias = tuple[int, ...]
+
+BACKENDS = ("numpy", "cupy")
+
+
+class Backend:
+    """NumPy on the host. `backend_cupy.CupyBackend` overrides each method for the GPU."""
+
+    name = "numpy"
+    xp: Any = np
+    block_size = 32768
+    """How many parameters an optimizer updates at a time: five blocks (640 KiB in float32) fit a second-level cache."""
+
+    def asarray(self, host: Array) -> Array:
+        """The same numbers as an array of this backend. NumPy shares the memory; a GPU copies."""
+        return host
+
+    def to_host(self, array: Array) -> Array:
+        """The same numbers as a NumPy array. NumPy shares the memory; a GPU waits and copies."""
+        return np.asarray(array)
+
+    def take_rows(self, array: Array, rows: Array, out: Array) -> Array:
+        """out = array[rows], for host indices 0 <= rows < len(array), without a temporary array.
+
+        NumPy buffers `out` unless told not to check the indices (mode="clip"); CuPy has no such argument.
+        """
+        return np.take(array, rows, axis=0, out=out, mode="clip")
+
+    def synchronize(self) -> None:
+        """Wait until everything asked for has been computed. Read a clock only after this."""
+
+
+NUMPY = Backend()
+
+
+def get_backend(name: str = "numpy") -> Backend:
+    """The backend called `name`, checked to work here.
+
+    Raises InputError with what to install or check if `name` is unknown, or no GPU can be used. It never falls back.
+    """
+    if name == "numpy":
+        return NUMPY
+    if name == "cupy":
+        from .backend_cupy import CupyBackend
+
+        return CupyBackend()
+    raise InputError(f"backend {name!r} is unknown: choose one of {', '.join(BACKENDS)}")
+
+
+class Workspace:
+    """Something that computes on a backend in a dtype and owns named work arrays.
+
+    Work arrays are allocated on first use and reused on every later step, so that a training step allocates nothing
+    that grows with the batch. The price: a result is valid until its owner computes the same thing again.
+    """
+
+    backend: Backend = NUMPY
+    xp: Any = np
+    dtype: Any = np.dtype(np.float32)
+    _buffers: dict[str, Array] | None = None
+
+    def _use(self, backend: Backend, dtype: Any) -> None:
+        """Compute on `backend` in `dtype` from now on, with work arrays of its own."""
+        self.backend, self.xp, self.dtype = backend, backend.xp, np.dtype(dtype)
+        self._buffers = {}
+
+    def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Array:
+        """An uninitialised array of `shape` that is the same memory on every call with this name.
+
+        A batch smaller than an earlier one gets a leading slice; a larger one makes the array grow.
+        """
+        return self._reuse(self.xp, name, shape, self.dtype if dtype is None else dtype)
+
+    def host_buffer(self, name: str, shape: Shape) -> Array:
+        """The same as a NumPy array on every backend, for random numbers on their way to the device."""
+        return self._reuse(np, "host " + name, shape, self.dtype)
+
+    def _reuse(self, xp: Any, name: str, shape: Shape, dtype: Any) -> Array:
+        if self._buffers is None:
+            self._buffers = {}
+        held = self._buffers.get(name)
+        if held is None or held.shape[1:] != shape[1:] or len(held) < shape[0] or held.dtype != dtype:
+            held = self._buffers[name] = xp.empty(shape, dtype=dtype)
+        return held if held.shape == shape else held[: shape[0]]

@@ -1,0 +1,153 @@
+"""Layers in order, and the flat vectors that hold all their numbers.
+
+A `Network` adds up what its layers declare and allocates three vectors once: `params`, `grads` and `state` (running
+statistics). Each layer works on views of its piece. So an optimizer is one update of one vector, a checkpoint is a few
+arrays, and clipping or averaging is one line. Read `losses.py` next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from .backend import NUMPY, Array, Backend, Shape
+from .errors import ShapeError
+from .layer import Layer
+
+
+class Sequential(Layer):
+    """y = layer_n(... layer_2(layer_1(x))): a layer that runs layers in order, and their derivatives in reverse.
+
+    The layers are copied, so one description may stand in several places without sharing its activations.
+    """
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = [copy(layer) for layer in layers]
+
+    def __copy__(self) -> Sequential:
+        """A description again: copies of the layers, bound to nothing."""
+        return Sequential(self.layers)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}([{', '.join(map(repr, self.layers))}])"
+
+    @property
+    def couples_batch(self) -> bool:  # type: ignore[override]
+        return any(layer.couples_batch for layer in self.layers)
+
+    @property
+    def param_count(self) -> int:
+        return sum(layer.param_count for layer in self.layers)
+
+    @property
+    def state_count(self) -> int:
+        return sum(layer.state_count for layer in self.layers)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        for position, layer in enumerate(self.layers):
+            try:
+                input_shape = layer.output_shape(input_shape)
+            except ShapeError as error:
+                raise ShapeError(f"layer {position}, {error}") from None
+        return input_shape
+
+    def bind(
+        self, backend: Backend, dtype: Any, rng: np.random.Generator, params: Array, grads: Array, state: Array
+    ) -> None:
+        self._use(backend, dtype)
+        self.rng = rng
+        with_params = [position for position, layer in enumerate(self.layers) if layer.param_count]
+        self.first_with_params = min(with_params, default=len(self.layers))
+        at = held = 0
+        for layer in self.layers:
+            end, kept = at + layer.param_count, held + layer.state_count
+            layer.bind(backend, dtype, rng, params[at:end], grads[at:end], state[held:kept])
+            at, held = end, kept
+
+    def arrays(self) -> dict[str, Array]:
+        """Every parameter and state as a live view, named like "0.W": the layer's position, then its own name."""
+        return {
+            f"{position}.{name}": array
+            for position, layer in enumerate(self.layers)
+            for name, array in layer.arrays().items()
+        }
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward_params(self, dy: Array) -> None:
+        """Every layer's gradients. Below the first layer that has any, nobody needs a dx, so none is computed."""
+        for layer in reversed(self.layers[self.first_with_params + 1 :]):
+            dy = layer.backward(dy)
+        for layer in self.layers[self.first_with_params : self.first_with_params + 1]:
+            layer.backward_params(dy)
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx alone: the chain rule through every layer, no layer's own gradients."""
+        for layer in reversed(self.layers):
+            dy = layer.backward_input(dy)
+        return dy
+
+    def backward(self, dy: Array) -> Array:
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+
+class Network(Sequential):
+    """A sequence of layers with its memory: `params`, `grads` and `state`, one flat vector each.
+
+    layers: descriptions such as `Linear(64, 256)`; what stands in the network are copies.
+    input_shape: shape of one input, without the batch axis; an int n means (n,).
+    backend, dtype: where and in what precision to compute; float64 serves gradient checks.
+    rng: the host generator that first weights and dropout masks are drawn from.
+    Raises ShapeError where one layer's output doesn't fit the next.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        input_shape: int | Shape,
+        *,
+        backend: Backend = NUMPY,
+        dtype: Any = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        super().__init__(layers)
+        self.input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        self.shape = self.output_shape(self.input_shape)  # of one output
+        self.params = backend.xp.zeros(self.param_count, dtype=dtype)
+        self.grads = backend.xp.zeros(self.param_count, dtype=dtype)
+        self.state = backend.xp.zeros(self.state_count, dtype=dtype)
+        self.bind(backend, dtype, rng or np.random.default_rng(), self.params, self.grads, self.state)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """The output for a batch x of shape (N, *input_shape), valid until the next forward.
+
+        Raises ShapeError on another shape, TypeError on another dtype: nothing is cast in silence.
+        """
+        if x.shape[1:] != self.input_shape:
+            raise ShapeError(f"network: expected a batch of inputs of shape {self.input_shape}, got {x.shape}")
+        if x.dtype != self.dtype:
+            raise TypeError(f"network: expected inputs of {self.dtype}, got {x.dtype}; use x.astype({self.dtype})")
+        return super().forward(x, training)
+
+    def state_dict(self) -> dict[str, Array]:
+        """A copy of every parameter and state on the host, named like "0.W"."""
+        return {name: np.array(self.backend.to_host(array)) for name, array in self.arrays().items()}
+
+    def load_state_dict(self, values: Mapping[str, Array]) -> None:
+        """Take over what `state_dict` gave. Raises ShapeError, with nothing changed, where names or shapes differ."""
+        own = self.arrays()
+        if missing := own.keys() ^ values.keys():
+            raise ShapeError(f"state_dict: {', '.join(sorted(missing))} in only one of the network and the values")
+        for name, array in own.items():
+            if values[name].shape != array.shape:
+                raise ShapeError(f"state_dict: {name}: expected shape {array.shape}, got {values[name].shape}")
+        for name, array in own.items():
+            array[...] = self.backend.asarray(np.asarray(values[name], dtype=self.dtype))

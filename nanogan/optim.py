@@ -1,0 +1,144 @@
+"""How a flat vector of parameters follows its gradient: SGD with momentum, and Adam.
+
+An optimizer is created as a description (`Adam(lr=2e-4)`) and attached to a network, whose `params` it then updates
+in place from `grads`. Read `gan.py` next.
+"""
+
+from __future__ import annotations
+
+import math
+from copy import copy
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+from .backend import Array, Backend
+from .errors import InputError
+
+AnyOptimizer = TypeVar("AnyOptimizer", bound="Optimizer")
+
+
+class Trainable(Protocol):
+    """What an optimizer needs of a network."""
+
+    backend: Backend
+    params: Array
+    grads: Array
+
+
+@dataclass
+class Optimizer:
+    """Base of the optimizers: moments as flat vectors, a step count, and the way through the vector block by block.
+
+    lr: the step size. weight_decay: adds weight_decay * p to every gradient (L2, as PyTorch's Adam and SGD).
+    """
+
+    _: KW_ONLY
+    lr: float
+    weight_decay: float = 0.0
+    moment_names: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0 or self.weight_decay < 0:
+            raise InputError(f"{self}: lr must be positive and weight_decay not negative")
+
+    def attach(self: AnyOptimizer, network: Trainable) -> AnyOptimizer:
+        """A copy of this optimizer, with fresh moments, that updates `network`."""
+        attached = copy(self)
+        attached._own(network)
+        return attached
+
+    def _own(self, network: Trainable) -> None:
+        self.backend, self.params = network.backend, network.params
+        xp = self.backend.xp
+        self.t = 0  # steps taken
+        self.moments = {name: xp.zeros_like(network.params) for name in self.moment_names}
+        vectors = (network.params, network.grads, *self.moments.values())
+        size = min(self.backend.block_size, len(network.params))
+        self.work = xp.empty(size, dtype=network.params.dtype)
+        self.decayed = xp.empty(size if self.weight_decay else 0, dtype=network.params.dtype)
+        # Cut once: a block of every vector stays in the cache through all passes over it.
+        self.blocks = [
+            tuple(vector[start : start + size] for vector in vectors)
+            for start in range(0, len(network.params), max(size, 1))
+        ]
+
+    def step(self) -> None:
+        """One update of all parameters from the gradients that are there now."""
+        self.t += 1
+        for p, g, *moments in self.blocks:
+            if self.weight_decay:
+                g = self._decay(p, g)
+            self.update(p, g, *moments, work=self.work[: len(p)])
+
+    def _decay(self, p: Array, g: Array) -> Array:
+        """g + weight_decay p, in a work array: the network's gradients are not ours to change."""
+        decayed = self.decayed[: len(p)]
+        self.backend.xp.multiply(p, self.weight_decay, out=decayed)
+        decayed += g
+        return decayed
+
+    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
+        """Update a block of parameters p and of their moments in place, from the gradients g."""
+        raise NotImplementedError
+
+
+@dataclass
+class SGD(Optimizer):
+    """Gradient descent with momentum (Polyak 1964, in PyTorch's form):
+
+    v <- momentum v + g
+    p <- p - lr v
+    """
+
+    _: KW_ONLY
+    momentum: float = 0.0
+    moment_names: ClassVar[tuple[str, ...]] = ("v",)
+
+    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
+        (v,) = moments
+        v *= self.momentum
+        v += g
+        self.backend.xp.multiply(v, self.lr, out=work)
+        p -= work
+
+
+@dataclass
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1), at step t = 1, 2, ...:
+
+        m <- beta1 m + (1 - beta1) g              mean of the gradient
+        v <- beta2 v + (1 - beta2) g^2            mean of its square
+        p <- p - lr m^ / (sqrt(v^) + eps)         m^ = m / (1 - beta1^t),  v^ = v / (1 - beta2^t)
+
+    The means start at 0; dividing by 1 - beta^t takes that bias away. eps is added after the root of the *corrected*
+    v^, as the paper and PyTorch do it.
+
+    Two passes over memory are saved by keeping M = m / (1 - beta1) and V = v / (1 - beta2) instead, which follow
+    M <- beta1 M + g and V <- beta2 V + g^2; the constant factors move into the two numbers `root_scale` and `rate`.
+    """
+
+    _: KW_ONLY
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    moment_names: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.betas = (self.betas[0], self.betas[1])
+        if not all(0 <= beta < 1 for beta in self.betas) or self.eps <= 0:
+            raise InputError(f"{self}: each beta must lie in [0, 1) and eps must be positive")
+
+    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
+        xp, (m, v), (beta1, beta2) = self.backend.xp, moments, self.betas
+        rate = self.lr * (1 - beta1) / (1 - beta1**self.t)  # lr m^ = rate M
+        root_scale = math.sqrt((1 - beta2) / (1 - beta2**self.t))  # sqrt(v^) = root_scale sqrt(V)
+        m *= beta1
+        m += g
+        xp.multiply(g, g, out=work)
+        v *= beta2
+        v += work
+        xp.sqrt(v, out=work)
+        work *= root_scale / rate
+        work += self.eps / rate
+        xp.divide(m, work, out=work)  # rate M / (root_scale sqrt(V) + eps)
+        p -= work
