@@ -1,0 +1,85 @@
+"""Every layer as a textbook writes it: the oracle that the fast forms are compared with.
+
+Nothing here is fast, and nothing here is shared with the library. A layer's textbook form is a function
+
+    plain(layer, p, x, rng) -> y
+
+of the layer's description, its parameters by name, a batch and a random generator in the state in which the layer's own
+was before its forward pass. All arrays are NumPy's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Host = NDArray[Any]
+Params = dict[str, Host]
+
+
+# ---- layers
+
+
+def linear(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, j] = sum over i of x[n, i] W[i, j], + b[j]"""
+    y = np.zeros((len(x), layer.n_out))
+    for n in range(len(x)):
+        for j in range(layer.n_out):
+            for i in range(layer.n_in):
+                y[n, j] += x[n, i] * p["W"][i, j]
+            if layer.bias:
+                y[n, j] += p["b"][j]
+    return y
+
+
+def relu(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    return np.where(x > 0, x, 0.0)
+
+
+def leaky_relu(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    return np.where(x > 0, x, layer.slope * x)
+
+
+def tanh(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """(e^x - e^-x) / (e^x + e^-x)"""
+    return (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))
+
+
+def sigmoid(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """1 / (1 + e^-x)"""
+    return 1 / (1 + np.exp(-x))
+
+
+def reshape(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """The k-th number of an input, last axis fastest, is the k-th number of its output."""
+    y = np.zeros((len(x), *layer.shape))
+    for n in range(len(x)):
+        y[n].flat = list(x[n].flat)
+    return y
+
+
+def flatten(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    return np.array([list(one.flat) for one in x])
+
+
+def dropout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """One uniform number an element; those below p drop it, and what stays grows by 1 / (1 - p)."""
+    y = np.zeros(x.shape)
+    for at in np.ndindex(x.shape):
+        if rng.random(dtype=x.dtype) >= layer.p:
+            y[at] = x[at] / (1 - layer.p)
+    return y
+
+
+def in_order(*forms: Any) -> Any:
+    """The textbook form of a Sequential, from those of its layers."""
+
+    def sequential(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+        for position, form in enumerate(forms):
+            own = {name.split(".", 1)[1]: value for name, value in p.items() if name.startswith(f"{position}.")}
+            x = form(layer.layers[position], own, x, rng)
+        return x
+
+    return sequential
