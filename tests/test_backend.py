@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -141,7 +143,7 @@ def test_a_failing_computation_is_reported(monkeypatch: pytest.MonkeyPatch, erro
     assert str(error).replace("\n", " ") in said and "[ctk]" in said
 
 
-def test_a_package_that_does_not_import_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_a_package_that_does_not_import_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "cupy.py").write_text('raise ImportError("""\n=====\nCuPy is broken.\n=====\n""")')
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "cupy", raising=False)
@@ -156,3 +158,17 @@ def test_facts_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
         "device": "double of a GPU, 3.0 of 4.0 GiB free",
         "--backend cupy": "works, as far as a small computation shows",
     }
+
+
+# ---- the tests on a real device
+
+
+def test_the_gpu_suite_needs_no_more_than_it_says() -> None:
+    """pytest -m gpu is collected without matplotlib, Pillow and tqdm, and runs, or skips once and says why."""
+    script = (
+        "import sys; sys.modules.update(matplotlib=None, PIL=None, tqdm=None); "
+        "import pytest; sys.exit(pytest.main(['-m', 'gpu', '--collect-only', '-p', 'no:cacheprovider']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "[gpu" in done.stdout
