@@ -43,8 +43,8 @@ def load(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """The arrays and the meta data that `save` wrote. Raises InputError where the file is not such a checkpoint."""
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
         meta = json.loads(str(arrays.pop("meta")))
         version = meta["format"]
     except FileNotFoundError:

@@ -154,18 +154,18 @@ def _idx_file(folder: Path, split: str, kind: str) -> Path:
 def _read_array(path: Path) -> Array:
     """The images in a .npy or .npz file. Pickled objects are refused: reading them would run code."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
+        with open(path, "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
             name = "images" if "images" in loaded.files else loaded.files[0] if len(loaded.files) == 1 else None
             if name is None:
                 held = ", ".join(loaded.files) or "none"
                 raise InputError(f"{path}: expected one array, or one called images; found {held}")
             return loaded[name]
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path}: cannot be read as an array of images ({error})") from None
 
 

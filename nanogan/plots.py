@@ -41,7 +41,10 @@ def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_fram
 
     if not frames:
         return
-    pictures = [Image.open(frame).convert("L" if Image.open(frame).mode == "L" else "RGB") for frame in frames]
+    pictures = []
+    for frame in frames:
+        with Image.open(frame) as opened:
+            pictures.append(opened.copy())
     durations = [int(1000 * seconds_per_frame)] * (len(pictures) - 1) + [2000]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
 
