@@ -25,7 +25,7 @@ def discriminator_step(
     constants here (what other libraries call detach).
     """
     n = len(real)
-    both = D.buffer("real and fake", (2 * n, *real.shape[1:]))
+    both = D.buffer("real and fake", (n + len(z), *real.shape[1:]))
     both[:n] = real
     both[n:] = G.forward(z)
     logits = D.forward(both)
