@@ -11,6 +11,7 @@ import plain
 
 from nanogan import Dropout, Flatten, Layer, LeakyReLU, Linear, Network, ReLU, Reshape, Sequential, Sigmoid, Tanh
 from nanogan.backend import Array, Backend, Shape
+from nanogan.conv import Conv2d, ConvTranspose2d
 
 
 def random_like(y: Array, rng: np.random.Generator) -> Array:
@@ -64,6 +65,31 @@ LAYER_CASES = [
     LayerCase("Flatten", Flatten(), (2, 3, 2), plain.flatten),
     LayerCase("Dropout", Dropout(0.3), (9,), plain.dropout, random=True),
     LayerCase("Dropout of nothing", Dropout(0.0), (9,), plain.dropout),
+    LayerCase("Conv2d", Conv2d(2, 3, 3), (4, 5, 2), plain.conv2d),
+    LayerCase("Conv2d as in DCGAN", Conv2d(2, 3, 4, stride=2, padding=1), (4, 6, 2), plain.conv2d),
+    LayerCase("Conv2d, a rest at the edge", Conv2d(2, 3, 3, stride=2, bias=False), (6, 4, 2), plain.conv2d),
+    LayerCase("Conv2d, stride larger than kernel", Conv2d(3, 1, 2, stride=3, padding=1), (5, 4, 3), plain.conv2d),
+    LayerCase("Conv2d of one number a patch", Conv2d(2, 2, 1), (2, 3, 2), plain.conv2d),
+    LayerCase("Conv2d of nothing but padding", Conv2d(2, 2, 2, stride=2, padding=3), (2, 3, 2), plain.conv2d),
+    LayerCase("ConvTranspose2d", ConvTranspose2d(3, 2, 3), (2, 3, 3), plain.conv_transpose2d),
+    LayerCase(
+        "ConvTranspose2d as in DCGAN",
+        ConvTranspose2d(3, 2, 4, stride=2, padding=1),
+        (3, 2, 3),
+        plain.conv_transpose2d,
+    ),
+    LayerCase(
+        "ConvTranspose2d, output_padding",
+        ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1, bias=False),
+        (2, 3, 2),
+        plain.conv_transpose2d,
+    ),
+    LayerCase(
+        "ConvTranspose2d, stride larger than kernel",
+        ConvTranspose2d(1, 2, 2, stride=3, output_padding=2),
+        (3, 2, 1),
+        plain.conv_transpose2d,
+    ),
     LayerCase("Sequential", Sequential(MLP), (5,), plain.in_order(plain.linear, plain.tanh, plain.linear)),
     LayerCase(
         "Sequential with dropout",

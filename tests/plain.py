@@ -73,6 +73,45 @@ def dropout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     return y
 
 
+def conv2d(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, i, j, f] = sum over a, b, c of x[n, i s + a - padding, j s + b - padding, c] W[a, b, c, f], + b[f]
+
+    What lies outside x is 0; W has shape (k k c_in, c_out), its rows counting a, b and c, the last fastest.
+    """
+    n, height, width, channels = x.shape
+    k, s, pad = layer.kernel, layer.stride, layer.padding
+    W = p["W"].reshape(k, k, channels, layer.c_out)
+    y = np.zeros((n, (height + 2 * pad - k) // s + 1, (width + 2 * pad - k) // s + 1, layer.c_out))
+    for m, i, j, f in np.ndindex(y.shape):
+        for a, b in np.ndindex(k, k):
+            row, column = i * s + a - pad, j * s + b - pad
+            if 0 <= row < height and 0 <= column < width:
+                for c in range(channels):
+                    y[m, i, j, f] += x[m, row, column, c] * W[a, b, c, f]
+        if layer.bias:
+            y[m, i, j, f] += p["b"][f]
+    return y
+
+
+def conv_transpose2d(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """Every x[n, i, j, f] adds x W[a, b, c, f] to y[n, i s + a - padding, j s + b - padding, c], for all a, b and c.
+
+    What falls outside y is lost; W has shape (k k c_out, c_in).
+    """
+    n, height, width, features = x.shape
+    k, s, pad = layer.kernel, layer.stride, layer.padding
+    W = p["W"].reshape(k, k, layer.c_out, features)
+    more = k + layer.output_padding - 2 * pad
+    y = np.zeros((n, (height - 1) * s + more, (width - 1) * s + more, layer.c_out))
+    for m, i, j, f in np.ndindex(x.shape):
+        for a, b in np.ndindex(k, k):
+            row, column = i * s + a - pad, j * s + b - pad
+            if 0 <= row < y.shape[1] and 0 <= column < y.shape[2]:
+                for c in range(layer.c_out):
+                    y[m, row, column, c] += x[m, i, j, f] * W[a, b, c, f]
+    return y + p["b"] if layer.bias else y
+
+
 def in_order(*forms: Any) -> Any:
     """The textbook form of a Sequential, from those of its layers."""
 
