@@ -52,6 +52,24 @@ def sigmoid(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     return 1 / (1 + np.exp(-x))
 
 
+def maxout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, j] = the largest over p of the sum over i of x[n, i] W[i, p, j], + b[p, j]"""
+    W = p["W"].reshape(layer.n_in, layer.pieces, layer.n_out)
+    b = p["b"].reshape(layer.pieces, layer.n_out)
+    y = np.zeros((len(x), layer.n_out))
+    for n, j in np.ndindex(y.shape):
+        y[n, j] = max(sum(x[n, i] * W[i, q, j] for i in range(layer.n_in)) + b[q, j] for q in range(layer.pieces))
+    return y
+
+
+def upsample(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    n, height, width, channels = x.shape
+    y = np.zeros((n, layer.factor * height, layer.factor * width, channels))
+    for m, i, j, c in np.ndindex(y.shape):
+        y[m, i, j, c] = x[m, i // layer.factor, j // layer.factor, c]
+    return y
+
+
 def reshape(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     """The k-th number of an input, last axis fastest, is the k-th number of its output."""
     y = np.zeros((len(x), *layer.shape))
@@ -133,3 +151,20 @@ def in_order(*forms: Any) -> Any:
         return x
 
     return sequential
+
+
+def skip(*forms: Any) -> Any:
+    """The textbook form of a Skip, from those of its layers."""
+    inner = in_order(*forms)
+
+    def around(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+        y = inner(layer, p, x, rng)
+        return np.array([list(a) + list(b) for a, b in zip(_pixels(x), _pixels(y), strict=True)]).reshape(
+            *x.shape[:-1], -1
+        )
+
+    return around
+
+
+def _pixels(x: Host) -> Host:
+    return x.reshape(-1, x.shape[-1])
