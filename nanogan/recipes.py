@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from . import layer, layers, losses, optim
+from . import conv, layer, layers, losses, norm, optim
 from .backend import Array, Shape
+from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError
-from .layer import Layer
+from .layer import Layer, Normal
 from .layers import Flatten, LeakyReLU, Linear, ReLU, Reshape, Tanh
 from .losses import BCEWithLogits, Loss
+from .norm import BatchNorm
 from .optim import Adam, Optimizer
 
 
@@ -86,7 +88,39 @@ VANILLA = Recipe(
     epochs=50,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (VANILLA,)}
+DCGAN_INIT = Normal(0.02)  # Radford et al. 2016, section 4
+
+DCGAN = Recipe(
+    "dcgan",
+    "Radford et al. 2016, in the size that MNIST tutorials use",
+    generator=(
+        Linear(64, 7 * 7 * 64, bias=False, init=DCGAN_INIT),  # no bias: BatchNorm takes the mean away again
+        Reshape((7, 7, 64)),
+        BatchNorm(64),
+        ReLU(),
+        ConvTranspose2d(64, 32, 4, stride=2, padding=1, bias=False, init=DCGAN_INIT),  # to 14 x 14
+        BatchNorm(32),
+        ReLU(),
+        ConvTranspose2d(32, 1, 4, stride=2, padding=1, init=DCGAN_INIT),  # to 28 x 28
+        Tanh(),
+    ),
+    discriminator=(
+        Conv2d(1, 32, 4, stride=2, padding=1, init=DCGAN_INIT),  # to 14 x 14
+        LeakyReLU(),
+        Conv2d(32, 64, 4, stride=2, padding=1, bias=False, init=DCGAN_INIT),  # to 7 x 7
+        BatchNorm(64),
+        LeakyReLU(),
+        Flatten(),
+        Linear(7 * 7 * 64, 1, init=DCGAN_INIT),
+    ),
+    noise_size=64,
+    loss=BCEWithLogits(),
+    optimizer=Adam(lr=2e-4, betas=(0.5, 0.999)),
+    batch_size=64,
+    epochs=10,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (VANILLA, DCGAN)}
 
 
 def get_recipe(name: str) -> Recipe:
@@ -125,7 +159,7 @@ def restore(description: Any) -> Any:
 
 DESCRIBED: dict[str, Any] = {
     name: cls
-    for module in (layer, layers, losses, optim)
+    for module in (layer, layers, conv, norm, losses, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
 } | {"Recipe": Recipe}

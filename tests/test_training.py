@@ -9,6 +9,7 @@ import sys
 import threading
 from dataclasses import replace
 
+import double
 import numpy as np
 import pytest
 
@@ -96,11 +97,21 @@ def test_uniform_noise_stays_within_its_bound():
 # ---- on every backend
 
 
-def test_a_run_is_the_same_on_every_backend_and_reads_the_device_only_for_the_log(backend, digits):
+def test_a_run_is_the_same_on_every_backend(backend, digits):
     here = run_steps(trainer_on(digits[:256], backend=backend), 4)
     on_numpy = run_steps(trainer_on(digits[:256]), 4)
     assert here.means() == pytest.approx(on_numpy.means(), rel=1e-3)
     np.testing.assert_allclose(here.sample(), on_numpy.sample(), atol=1e-3)
+
+
+def test_on_the_double_a_run_has_the_same_bits_and_reads_the_device_once_an_epoch(digits, device_reads):
+    on_double = run_steps(trainer_on(digits[:256], backend=double.backend()), 4)
+    assert device_reads.count == 0
+    row = on_double.log_epoch()
+    assert device_reads.count == 1
+    on_numpy = run_steps(trainer_on(digits[:256]), 4)
+    assert_same_run(on_double, on_numpy)
+    assert {**row, "seconds": 0} == {**on_numpy.log_epoch(), "seconds": 0}
 
 
 # ---- saving and continuing
