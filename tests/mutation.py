@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from threading import local
 
@@ -32,6 +33,8 @@ TESTS = {
     "functions": ["test_losses", "test_layers"],
     "layer": ["test_layers", "test_network"],
     "layers": ["test_layers", "test_golden"],
+    "conv": ["test_layers", "test_conv"],
+    "norm": ["test_layers", "test_norm"],
     "losses": ["test_losses", "test_golden"],
     "network": ["test_network", "test_layers", "test_gan"],
     "optim": ["test_optim", "test_golden"],
@@ -181,10 +184,10 @@ def mutants(module: str) -> Iterator[Mutant]:
 workers = local()
 
 
-def survives(mutant: Mutant) -> bool:
-    """Whether the module's tests pass, in this thread's own copy of the project."""
+def survives(mutant: Mutant, folder: str) -> bool:
+    """Whether the module's tests pass, in this thread's own copy of the project in `folder`."""
     if not hasattr(workers, "copy"):
-        workers.copy = Path(tempfile.mkdtemp(prefix="nanogan-mutants-"))
+        workers.copy = Path(tempfile.mkdtemp(dir=folder))
         for name in ("nanogan", "tests"):
             shutil.copytree(ROOT / name, workers.copy / name, ignore=shutil.ignore_patterns("mnist", "__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", workers.copy)
@@ -209,10 +212,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many copies to work in at a time")
     arguments = parser.parse_args()
     total = caught = 0
-    with ThreadPoolExecutor(arguments.jobs) as pool:
+    with tempfile.TemporaryDirectory(prefix="nanogan-mutants-") as folder, ThreadPoolExecutor(arguments.jobs) as pool:
         for module in arguments.modules:
             tried = [mutant for mutant in mutants(module) if (module, mutant.change) not in EQUIVALENT]
-            lived = [mutant for mutant, alive in zip(tried, pool.map(survives, tried), strict=True) if alive]
+            lived = [
+                mutant for mutant, alive in zip(tried, pool.map(survives, tried, repeat(folder)), strict=True) if alive
+            ]
             print(f"{module}: {len(tried) - len(lived)} of {len(tried)} caught", flush=True)
             for mutant in lived:
                 print(f"  survived  {mutant}", flush=True)

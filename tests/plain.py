@@ -54,6 +54,24 @@ def sigmoid(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     return 1 / (1 + np.exp(-x))
 
 
+def maxout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, j] = the largest over p of the sum over i of x[n, i] W[i, p, j], + b[p, j]"""
+    W = p["W"].reshape(layer.n_in, layer.pieces, layer.n_out)
+    b = p["b"].reshape(layer.pieces, layer.n_out)
+    y = np.zeros((len(x), layer.n_out))
+    for n, j in np.ndindex(y.shape):
+        y[n, j] = max(sum(x[n, i] * W[i, q, j] for i in range(layer.n_in)) + b[q, j] for q in range(layer.pieces))
+    return y
+
+
+def upsample(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    n, height, width, channels = x.shape
+    y = np.zeros((n, layer.factor * height, layer.factor * width, channels))
+    for m, i, j, c in np.ndindex(y.shape):
+        y[m, i, j, c] = x[m, i // layer.factor, j // layer.factor, c]
+    return y
+
+
 def reshape(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     """The k-th number of an input, last axis fastest, is the k-th number of its output."""
     y = np.zeros((len(x), *layer.shape))
@@ -75,6 +93,56 @@ def dropout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     return y
 
 
+def conv2d(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, i, j, f] = sum over a, b, c of x[n, i s + a - padding, j s + b - padding, c] W[a, b, c, f], + b[f]
+
+    What lies outside x is 0; W has shape (k k c_in, c_out), its rows counting a, b and c, the last fastest.
+    """
+    n, height, width, channels = x.shape
+    k, s, pad = layer.kernel, layer.stride, layer.padding
+    W = p["W"].reshape(k, k, channels, layer.c_out)
+    y = np.zeros((n, (height + 2 * pad - k) // s + 1, (width + 2 * pad - k) // s + 1, layer.c_out))
+    for m, i, j, f in np.ndindex(y.shape):
+        for a, b in np.ndindex(k, k):
+            row, column = i * s + a - pad, j * s + b - pad
+            if 0 <= row < height and 0 <= column < width:
+                for c in range(channels):
+                    y[m, i, j, f] += x[m, row, column, c] * W[a, b, c, f]
+        if layer.bias:
+            y[m, i, j, f] += p["b"][f]
+    return y
+
+
+def conv_transpose2d(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """Every x[n, i, j, f] adds x W[a, b, c, f] to y[n, i s + a - padding, j s + b - padding, c], for all a, b and c.
+
+    What falls outside y is lost; W has shape (k k c_out, c_in).
+    """
+    n, height, width, features = x.shape
+    k, s, pad = layer.kernel, layer.stride, layer.padding
+    W = p["W"].reshape(k, k, layer.c_out, features)
+    more = k + layer.output_padding - 2 * pad
+    y = np.zeros((n, (height - 1) * s + more, (width - 1) * s + more, layer.c_out))
+    for m, i, j, f in np.ndindex(x.shape):
+        for a, b in np.ndindex(k, k):
+            row, column = i * s + a - pad, j * s + b - pad
+            if 0 <= row < y.shape[1] and 0 <= column < y.shape[2]:
+                for c in range(layer.c_out):
+                    y[m, row, column, c] += x[m, i, j, f] * W[a, b, c, f]
+    return y + p["b"] if layer.bias else y
+
+
+def batch_norm(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """Channel by channel, in training."""
+    y = np.zeros(x.shape)
+    for c in range(layer.channels):
+        numbers = [float(number) for number in x[..., c].flat]
+        mean = sum(numbers) / len(numbers)
+        var = sum((number - mean) ** 2 for number in numbers) / len(numbers)
+        y[..., c] = (x[..., c] - mean) / (var + layer.eps) ** 0.5 * p["gamma"][c] + p["beta"][c]
+    return y
+
+
 def in_order(*forms: Any) -> Any:
     """The textbook form of a Sequential, from those of its layers."""
 
@@ -85,6 +153,23 @@ def in_order(*forms: Any) -> Any:
         return x
 
     return sequential
+
+
+def skip(*forms: Any) -> Any:
+    """The textbook form of a Skip, from those of its layers."""
+    inner = in_order(*forms)
+
+    def around(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+        y = inner(layer, p, x, rng)
+        return np.array([list(a) + list(b) for a, b in zip(_pixels(x), _pixels(y), strict=True)]).reshape(
+            *x.shape[:-1], -1
+        )
+
+    return around
+
+
+def _pixels(x: Host) -> Host:
+    return x.reshape(-1, x.shape[-1])
 
 
 # ---- losses: one term of the sum, and its slope, in so many digits that nothing is lost

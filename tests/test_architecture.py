@@ -24,8 +24,9 @@ ORDER = [
     {"network"},
     {"gan"},
     {"recipes"},
-    {"data", "metrics", "checkpoint", "gradcheck", "plots"},
+    {"data", "metrics", "checkpoint", "gradcheck", "plots", "command_line"},
     {"proof", "training"},
+    {"runs"},
     {"__main__"},
 ]
 """Imports point from a later line to an earlier one, never within a line or forwards."""
