@@ -1,6 +1,6 @@
 """Everything that nanogan differentiates by hand, and the proof of it: what `python -m nanogan gradcheck` runs.
 
-The tables name every layer, loss and optimizer; the GANs come from the recipes. A layer of your own is proved by
+The tables name every layer, loss and optimizer; the GANs are the recipes. A layer of your own is proved by
 `python -m nanogan gradcheck --layer path/to/file.py:MyLayer`.
 """
 
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import runpy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,14 +17,17 @@ from typing import Any
 import numpy as np
 
 from .backend import NUMPY, Array, Shape
+from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step
 from .gradcheck import BATCH, Derivative, Report, Row, check_layer, check_loss, check_step
 from .layer import Layer
-from .layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh
+from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits, Loss
-from .network import Network, Sequential
+from .network import Network, Sequential, Skip
+from .norm import BatchNorm
 from .optim import SGD, Adam, Optimizer
+from .recipes import RECIPES, Recipe
 
 LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Linear(6, 4), (6,)),
@@ -37,6 +39,13 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Reshape((2, 3, 2)), (12,)),
     (Flatten(), (2, 3, 2)),
     (Dropout(0.3), (9,)),
+    (Maxout(5, 3, 4), (5,)),
+    (Upsample(2), (2, 3, 2)),
+    (Conv2d(2, 3, 4, stride=2, padding=1), (4, 6, 2)),
+    (ConvTranspose2d(3, 2, 4, stride=2, padding=1), (2, 3, 3)),
+    (BatchNorm(3), (3,)),
+    (BatchNorm(2), (3, 2, 2)),
+    (Skip([Linear(4, 3), Tanh()]), (4,)),
     (Sequential([Linear(5, 4), Tanh(), Linear(4, 3)]), (5,)),
 )
 
@@ -56,39 +65,23 @@ LOSSES: tuple[tuple[Loss, Array | None], ...] = tuple(
 # ---- GANs
 
 
-@dataclass(frozen=True)
-class Gan:
-    """Two networks and how they are trained, as far as their gradients depend on it.
+def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
+    """The discriminator's and the generator's step of a recipe, from its first weights and in its real sizes.
 
-    z_shape, image_shape: one input of the generator and of the discriminator.
-    real_label: what the discriminator is to say of real images. low, high: the range of the pixels.
+    batch: smaller than the recipe's, which changes no formula. count: numbers of each array checked one by one.
     """
-
-    name: str
-    generator: Sequence[Layer]
-    discriminator: Sequence[Layer]
-    z_shape: int | Shape
-    image_shape: int | Shape
-    loss: Loss = field(default_factory=BCEWithLogits)
-    real_label: float = 1.0
-    low: float = -1.0
-    high: float = 1.0
-
-
-def prove_gan(gan: Gan, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
-    """The discriminator's and the generator's step of a GAN, from first weights, in its real sizes."""
     rng = np.random.default_rng(seed)
-    G = Network(gan.generator, gan.z_shape, dtype=np.float64, rng=rng)
-    D = Network(gan.discriminator, gan.image_shape, dtype=np.float64, rng=rng)
-    loss = gan.loss.on(NUMPY, np.float64)
-    z = rng.standard_normal((batch, *G.input_shape))
-    real = rng.uniform(gan.low, gan.high, (batch, *D.input_shape))
+    G = Network(recipe.generator, recipe.noise_size, dtype=np.float64, rng=rng)
+    D = Network(recipe.discriminator, recipe.image_shape, dtype=np.float64, rng=rng)
+    loss = recipe.loss.on(NUMPY, np.float64)
+    z = recipe.draw_noise(rng, np.empty((batch, recipe.noise_size)))
+    real = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
     return [
         check_step(
-            lambda still: discriminator_step(G, D, loss, still, real, z, real_label=gan.real_label),
+            lambda still: discriminator_step(G, D, loss, still, real, z, real_label=recipe.real_label),
             D,
             G,
-            title=f"{gan.name}: discriminator step",
+            title=f"{recipe.name}: discriminator step",
             batch=batch,
             count=count,
         ),
@@ -96,7 +89,7 @@ def prove_gan(gan: Gan, *, batch: int = BATCH, count: int = 8, seed: int = 0) ->
             lambda still: generator_step(G, D, loss, still, z),
             G,
             D,
-            title=f"{gan.name}: generator step",
+            title=f"{recipe.name}: generator step",
             batch=batch,
             count=count,
         ),
@@ -221,25 +214,25 @@ def example_shape(layer: Layer) -> Shape:
 # ---- all of it
 
 
-def every_report(gans: Iterable[Gan]) -> Iterator[Report]:
-    """The proof of every layer, loss, optimizer and of both steps of every GAN given."""
+def every_report() -> Iterator[Report]:
+    """The proof of every layer, loss and optimizer, and of both steps of every recipe."""
     for layer, shape in LAYERS:
         yield check_layer(layer, shape)
     for loss, x in LOSSES:
         yield check_loss(loss, x)
     for optimizer, textbook in OPTIMIZERS:
         yield check_optimizer(optimizer, textbook)
-    for gan in gans:
-        yield from prove_gan(gan)
+    for recipe in RECIPES.values():
+        yield from prove_recipe(recipe)
 
 
-def run(layer: str | None = None, gans: Iterable[Gan] = ()) -> int:
+def run(layer: str | None = None) -> int:
     """Print the proof of everything, or of the layer at "path/to/file.py:MyLayer". Returns 1 on any FAIL, else 0.
 
     Raises InputError where there is no such layer.
     """
     if layer is None:
-        reports = every_report(gans)
+        reports = every_report()
     else:
         mine = load_layer(layer)
         reports = iter([check_layer(mine, example_shape(mine))])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanogan import (
@@ -95,7 +95,7 @@ def make_gan(
     real_label=st.sampled_from([1.0, 0.9]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 def test_both_steps_are_the_slopes_of_their_losses(backend: Backend, n: int, real_label: float, **drawn: Any) -> None:
     gan = make_gan(backend, n=n, **drawn)
     for report in (

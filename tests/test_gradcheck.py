@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from cases import LAYER_CASES, LayerCase
 
+import nanogan
 from nanogan import (
     L1,
     MSE,
@@ -42,7 +43,8 @@ from nanogan.gradcheck import (
 from nanogan.losses import Loss
 from nanogan.network import Sequential
 from nanogan.optim import Optimizer
-from nanogan.proof import Gan, check_optimizer, prove_gan, run, textbook_adam, textbook_sgd
+from nanogan.proof import LAYERS, LOSSES, check_optimizer, prove_recipe, run, textbook_adam, textbook_sgd
+from nanogan.recipes import RECIPES, Recipe
 
 # ---- one derivative
 
@@ -63,7 +65,7 @@ from nanogan.proof import Gan, check_optimizer, prove_gan, run, textbook_adam, t
     ],
 )
 def test_a_slope_is_measured_to_better_than_the_tolerance(f: Any, slope: float) -> None:
-    measured, resolution = slope_at_zero(f) or (math.nan, math.nan)
+    measured, resolution = slope_at_zero(f, f(0.0)) or (math.nan, math.nan)
     assert measured == pytest.approx(slope, rel=TOLERANCE / 10, abs=resolution)
     assert resolution < 1e-7 * max(abs(f(0)), 1)
 
@@ -71,11 +73,14 @@ def test_a_slope_is_measured_to_better_than_the_tolerance(f: Any, slope: float) 
 @pytest.mark.parametrize("at", [0.0, 1e-9, -1e-8, 1e-7, 2e-7, 1e-6 / 3, -0.4e-6])
 @pytest.mark.parametrize("jump", [1.0, 1e-2, -1e-4])
 def test_a_kink_is_seen_wherever_it_lies_between_the_two_sides(at: float, jump: float) -> None:
-    assert slope_at_zero(lambda h: math.sin(h) + jump * max(h - at, 0.0)) is None
+    def f(h: float) -> float:
+        return math.sin(h) + jump * max(h - at, 0.0)
+
+    assert slope_at_zero(f, f(0.0)) is None
 
 
 def test_a_loss_that_is_no_number_has_no_slope() -> None:
-    measured, _ = slope_at_zero(lambda h: math.inf) or (0.0, 0.0)
+    measured, _ = slope_at_zero(lambda h: math.inf, math.inf) or (0.0, 0.0)
     assert math.isnan(measured)
 
 
@@ -254,7 +259,7 @@ class Forgetful(Layer):
 
 
 def test_a_layer_with_a_hidden_source_of_randomness_cannot_be_checked() -> None:
-    with pytest.raises(InputError, match=r"the same loss came out as .* random numbers have to come from"):
+    with pytest.raises(InputError, match=r"the same loss came out as .* random numbers must come from"):
         check_layer(Forgetful(), 3)
 
 
@@ -399,16 +404,9 @@ def test_a_step_leaves_its_networks_as_they_were() -> None:
     assert G.rng.bit_generator.state == before[2]
 
 
-def test_a_gan_of_real_size_is_proved() -> None:
-    gan = Gan(
-        "vanilla",
-        [Linear(64, 256), ReLU(), Linear(256, 256), ReLU(), Linear(256, 784), Tanh()],
-        [Linear(784, 256), LeakyReLU(), Linear(256, 256), LeakyReLU(), Linear(256, 1)],
-        64,
-        784,
-        real_label=0.9,
-    )
-    for report in prove_gan(gan, count=2):
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_both_steps_of_every_recipe_are_proved(recipe: Recipe) -> None:
+    for report in prove_recipe(replace(recipe, real_label=0.9), count=2):
         assert report.passed, report
         assert all(row.checked for row in report.rows), report
 
@@ -465,12 +463,21 @@ def test_a_wrong_sgd_is_caught() -> None:
 
 
 def test_the_command_proves_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    tiny = Gan("tiny", [Linear(2, 3), Tanh()], [Linear(3, 1)], 2, 3)
-    assert run(gans=[tiny]) == 0
+    assert run() == 0
     printed = capsys.readouterr().out
-    for name in ("Linear(", "Dropout(", "BCEWithLogits(", "BCE(", "Adam(", "tiny: generator step", "all OK"):
+    for name in ("Linear(", "Dropout(", "BCEWithLogits(", "BCE(", "Adam(", "all OK"):
         assert name in printed
-    assert "FAIL" not in printed and "KINK" not in printed
+    for recipe in RECIPES:
+        assert f"{recipe}: discriminator step" in printed and f"{recipe}: generator step" in printed
+    assert "FAIL" not in printed
+
+
+def test_the_command_forgets_no_layer_and_no_loss() -> None:
+    """Whatever nanogan exports and can be differentiated is in the tables."""
+    exported = [value for value in vars(nanogan).values() if isinstance(value, type)]
+    layers = {kind for kind in exported if issubclass(kind, Layer)} - {Layer, Network}
+    assert {type(layer) for layer, _ in LAYERS} == layers
+    assert {type(loss) for loss, _ in LOSSES} == {kind for kind in exported if issubclass(kind, Loss)}
 
 
 MINE = """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from cases import LAYER_CASES, LayerCase, random_like
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanogan import NUMPY, Dropout, Flatten, InputError, LeakyReLU, Linear, Network, Reshape, ShapeError
@@ -21,9 +21,7 @@ def each(cases: list[LayerCase]) -> pytest.MarkDecorator:
 
 
 every_layer = each(LAYER_CASES)
-some_examples = settings(
-    max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+some_examples = settings(max_examples=5)
 batches = st.integers(1, 4)
 seeds = st.integers(0, 2**32 - 1)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanogan import BCE, L1, MSE, NUMPY, BCEWithLogits, InputError, ShapeError
@@ -19,9 +19,7 @@ from nanogan.backend import Array, Backend
 from nanogan.functions import sigmoid
 from nanogan.losses import Loss
 
-some_examples = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+some_examples = settings(max_examples=25)
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nanogan import NUMPY, SGD, Adam, InputError
 from nanogan.backend import Array, Backend
 from nanogan.optim import Optimizer
 
-some_examples = settings(
-    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+some_examples = settings(max_examples=20)
 rates = st.floats(1e-4, 1.0)
 decays = st.sampled_from([0.0, 0.01, 0.3])
 below_one = st.floats(0, 0.999)
