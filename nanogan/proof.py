@@ -18,9 +18,10 @@ import numpy as np
 
 from .backend import NUMPY, Array, Shape
 from .conv import Conv2d, ConvTranspose2d
+from .derivative import Derivative, Report, Row
 from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step
-from .gradcheck import BATCH, Derivative, Report, Row, check_layer, check_loss, check_step
+from .gradcheck import BATCH, check_layer, check_loss, check_step
 from .layer import Layer
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits, Loss

@@ -23,7 +23,7 @@ ORDER = [
     {"layers", "conv", "norm"},
     {"network"},
     {"gan"},
-    {"recipes"},
+    {"recipes", "derivative"},
     {"data", "metrics", "checkpoint", "gradcheck", "plots", "command_line", "doctor"},
     {"proof", "training"},
     {"runs"},

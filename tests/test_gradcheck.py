@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 from cases import LAYER_CASES, LayerCase
 
-import nanogan
 from nanogan import (
     L1,
     MSE,
     NUMPY,
-    SGD,
-    Adam,
+    BatchNorm,
     BCEWithLogits,
     Dropout,
     InputError,
@@ -30,21 +27,11 @@ from nanogan import (
     discriminator_step,
 )
 from nanogan.backend import Array, Backend, Shape
-from nanogan.gradcheck import (
-    TOLERANCE,
-    Derivative,
-    Row,
-    check_layer,
-    check_loss,
-    check_network,
-    check_step,
-    slope_at_zero,
-)
+from nanogan.derivative import TOLERANCE, Derivative, Row, slope_at_zero
+from nanogan.gradcheck import check_layer, check_loss, check_network, check_step
 from nanogan.losses import Loss
 from nanogan.network import Sequential
 from nanogan.optim import Optimizer
-from nanogan.proof import LAYERS, LOSSES, check_optimizer, prove_recipe, run, textbook_adam, textbook_sgd
-from nanogan.recipes import RECIPES, Recipe
 
 # ---- one derivative
 
@@ -122,12 +109,15 @@ def test_a_large_array_is_sampled_and_moved_as_a_whole() -> None:
 
 
 def test_a_check_leaves_the_network_as_it_was(backend: Backend) -> None:
-    """Parameters, and the generator that the next dropout mask comes from."""
+    """Parameters, running statistics, and the generator that the next dropout mask comes from."""
     rng = np.random.default_rng(0)
-    net = Network([Linear(3, 4), Dropout(0.5), Linear(4, 60)], 3, backend=backend, dtype=np.float64, rng=rng)
-    params, state = backend.to_host(net.params).copy(), rng.bit_generator.state
+    layers = [Linear(3, 4), BatchNorm(4), Dropout(0.5), Linear(4, 60)]
+    net = Network(layers, 3, backend=backend, dtype=np.float64, rng=rng)
+    vectors = [backend.to_host(vector).copy() for vector in (net.params, net.state)]
+    state = rng.bit_generator.state
     assert check_network(net).passed
-    np.testing.assert_array_equal(backend.to_host(net.params), params)
+    for vector, kept in zip((net.params, net.state), vectors, strict=True):
+        np.testing.assert_array_equal(backend.to_host(vector), kept)
     assert rng.bit_generator.state == state
 
 
@@ -402,169 +392,6 @@ def test_a_step_leaves_its_networks_as_they_were() -> None:
     np.testing.assert_array_equal(G.params, before[0])
     np.testing.assert_array_equal(D.params, before[1])
     assert G.rng.bit_generator.state == before[2]
-
-
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
-def test_both_steps_of_every_recipe_are_proved(recipe: Recipe) -> None:
-    for report in prove_recipe(replace(recipe, real_label=0.9), count=2):
-        assert report.passed, report
-        assert all(row.checked for row in report.rows), report
-
-
-# ---- optimizers
-
-
-class AdamWithoutT(Adam):
-    """Divides by 1 - beta instead of 1 - beta^t at every step."""
-
-    def step(self) -> None:
-        self.t = 0
-        super().step()
-
-
-class AdamEpsInside(Adam):
-    """Adds eps under the root."""
-
-    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        m, v = moments
-        m[...] = self.betas[0] * m + (1 - self.betas[0]) * g
-        v[...] = self.betas[1] * v + (1 - self.betas[1]) * g * g
-        m_hat, v_hat = m / (1 - self.betas[0] ** self.t), v / (1 - self.betas[1] ** self.t)
-        p -= self.lr * m_hat / np.sqrt(v_hat + self.eps)
-
-
-class SGDDampened(SGD):
-    """Weights the gradient by 1 - momentum."""
-
-    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        super().update(p, g * (1 - self.momentum), *moments, work=work)
-
-
-def test_optimizers_are_the_textbooks() -> None:
-    assert check_optimizer(Adam(lr=0.01, weight_decay=0.1), textbook_adam).passed
-    assert check_optimizer(SGD(lr=0.01, momentum=0.9, weight_decay=0.1), textbook_sgd).passed
-
-
-@pytest.mark.parametrize(
-    "wrong", [AdamWithoutT(lr=0.01), AdamEpsInside(lr=0.01, eps=1e-7)], ids=lambda o: type(o).__name__
-)
-def test_a_wrong_adam_is_caught(wrong: Adam) -> None:
-    report = check_optimizer(wrong, textbook_adam)
-    assert not report.passed
-    assert "step" in str(report)
-
-
-def test_a_wrong_sgd_is_caught() -> None:
-    report = check_optimizer(SGDDampened(lr=0.01, momentum=0.5), textbook_sgd)
-    assert "a factor of 2" in report["movement"].hint
-
-
-# ---- the command
-
-
-def test_the_command_proves_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run() == 0
-    printed = capsys.readouterr().out
-    for name in ("Linear(", "Dropout(", "BCEWithLogits(", "BCE(", "Adam(", "all OK"):
-        assert name in printed
-    for recipe in RECIPES:
-        assert f"{recipe}: discriminator step" in printed and f"{recipe}: generator step" in printed
-    assert "FAIL" not in printed
-
-
-def test_the_command_forgets_no_layer_and_no_loss() -> None:
-    """Whatever nanogan exports and can be differentiated is in the tables."""
-    exported = [value for value in vars(nanogan).values() if isinstance(value, type)]
-    layers = {kind for kind in exported if issubclass(kind, Layer)} - {Layer, Network}
-    assert {type(layer) for layer, _ in LAYERS} == layers
-    assert {type(loss) for loss, _ in LOSSES} == {kind for kind in exported if issubclass(kind, Loss)}
-
-
-MINE = """
-from __future__ import annotations
-
-from dataclasses import KW_ONLY, dataclass
-
-from nanogan import Layer
-
-
-def doubled(x):
-    return FACTOR * x
-
-
-FACTOR = 2.0
-
-
-@dataclass
-class Mine(Layer):
-    _: KW_ONLY
-    power: int = 3
-
-    def forward(self, x, training=True):
-        self.x = x
-        return doubled(x) ** self.power
-
-    def backward_input(self, dy):
-        return dy * self.power * FACTOR**self.power * self.x ** (self.power - 1)
-
-
-class Wrong(Mine):
-    def backward_input(self, dy):
-        return -super().backward_input(dy)
-
-
-@dataclass
-class Sized(Mine):
-    size: int
-
-    def output_shape(self, input_shape):
-        if input_shape != (self.size,):
-            raise ValueError("no")
-        return input_shape
-
-
-sized = Sized(11)
-told = Sized(11)
-told.example_shape = (11,)
-not_a_layer = 3
-"""
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.py"
-    path.write_text(MINE)
-    return path
-
-
-def test_the_command_checks_a_layer_of_ones_own(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(f"{mine}:Mine") == 0
-    assert "Mine(power=3)" in capsys.readouterr().out
-    assert run(f"{mine}:told") == 0
-    assert run(f"{mine}:Wrong") == 1
-    assert "the sign is wrong" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [
-        ("nowhere.py:Mine", "there is no file 'nowhere.py'"),
-        ("MINE", "expected path/to/file.py:MyLayer"),
-        (":Mine", "expected path/to/file.py:MyLayer"),
-        ("MINE:", "expected path/to/file.py:MyLayer"),
-        ("MINE:Yours", "has no nanogan.Layer called 'Yours'"),
-        ("MINE:not_a_layer", "has no nanogan.Layer called 'not_a_layer'"),
-        ("MINE:Sized", "Sized needs arguments"),
-        ("MINE:sized", "fits none of the input shapes"),
-        ("BROKEN:Mine", "can't be run: SyntaxError"),
-    ],
-)
-def test_what_the_command_cannot_check_is_one_clear_line(mine: Path, place: str, message: str) -> None:
-    broken = mine.with_name("broken.py")
-    broken.write_text("def (")
-    with pytest.raises(InputError, match=message.replace("(", r"\(")) as caught:
-        run(place.replace("MINE", str(mine)).replace("BROKEN", str(broken)))
-    assert "\n" not in str(caught.value)
 
 
 def test_layers_within_layers_are_named_by_position() -> None:
