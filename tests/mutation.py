@@ -181,6 +181,14 @@ def mutants(module: str) -> Iterator[Mutant]:
 
 # ---- trying them
 
+NO_SHRINKING = """
+hypothesis.settings.register_profile(
+    "mutants", hypothesis.settings.get_profile("nanogan"), phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
+)
+hypothesis.settings.load_profile("mutants")
+"""
+"""One failing example is enough; nobody will read it."""
+
 workers = local()
 
 
@@ -191,11 +199,25 @@ def survives(mutant: Mutant, folder: str) -> bool:
         for name in ("nanogan", "tests"):
             shutil.copytree(ROOT / name, workers.copy / name, ignore=shutil.ignore_patterns("mnist", "__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", workers.copy)
+        with (workers.copy / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
+            conftest.write(NO_SHRINKING)
     path = workers.copy / "nanogan" / f"{mutant.module}.py"
     original = path.read_text(encoding="utf-8")
     path.write_text(mutant.source, encoding="utf-8")
     files = [f"tests/{name}.py" for name in TESTS[mutant.module]]
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-p", "no:cacheprovider", "-k", "not double", *files]
+    command = [
+        sys.executable,
+        "-B",
+        "-m",
+        "pytest",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "--tb=no",
+        "-k",
+        "not double",
+        *files,
+    ]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     try:
         ran = subprocess.run(command, cwd=workers.copy, env=one_thread, capture_output=True, timeout=TIMEOUT)
@@ -214,6 +236,9 @@ def main() -> int:
     total = caught = 0
     with tempfile.TemporaryDirectory(prefix="nanogan-mutants-") as folder, ThreadPoolExecutor(arguments.jobs) as pool:
         for module in arguments.modules:
+            unchanged = (ROOT / "nanogan" / f"{module}.py").read_text(encoding="utf-8")
+            if not survives(Mutant(module, 0, "nothing", unchanged), folder):
+                sys.exit(f"{module}: the tests fail without any change, so they tell nothing")
             tried = [mutant for mutant in mutants(module) if (module, mutant.change) not in EQUIVALENT]
             lived = [
                 mutant for mutant, alive in zip(tried, pool.map(survives, tried, repeat(folder)), strict=True) if alive

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import plain
 import pytest
 from cases import LAYER_CASES, LayerCase, random_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nanogan import NUMPY, Dropout, Flatten, InputError, LeakyReLU, Linear, Network, Reshape, ShapeError
+from nanogan import (
+    NUMPY,
+    Dropout,
+    Flatten,
+    InputError,
+    LeakyReLU,
+    Linear,
+    Maxout,
+    Network,
+    ReLU,
+    Reshape,
+    ShapeError,
+    Sigmoid,
+    Tanh,
+)
 from nanogan.backend import Array, Backend
 from nanogan.layer import Layer
 
@@ -217,6 +233,66 @@ def every_second_row(array: Array) -> Array:
 
 def axes_reversed(array: Array) -> Array:
     return array.T.copy().T
+
+
+# ---- layers of any size
+
+sizes = st.integers(1, 5)
+shapes = st.lists(sizes, min_size=1, max_size=3).map(tuple)
+LAYOUTS: list[Callable[[Array], Array]] = [lambda array: array, every_second_row, axes_reversed]
+
+
+@st.composite
+def any_case(draw: Any) -> LayerCase:
+    """A layer of drawn sizes that is no line of the table."""
+    n_in, n_out, shape = draw(sizes), draw(sizes), draw(shapes)
+    return draw(
+        st.sampled_from(
+            [
+                LayerCase("Linear", Linear(n_in, n_out, bias=draw(st.booleans())), (n_in,), plain.linear),
+                LayerCase("Maxout", Maxout(n_in, n_out, draw(sizes)), (n_in,), plain.maxout),
+                LayerCase("ReLU", ReLU(), shape, plain.relu),
+                LayerCase("LeakyReLU", LeakyReLU(slope=draw(st.floats(0, 1))), shape, plain.leaky_relu),
+                LayerCase("Tanh", Tanh(), shape, plain.tanh),
+                LayerCase("Sigmoid", Sigmoid(), shape, plain.sigmoid),
+                LayerCase("Flatten", Flatten(), shape, plain.flatten),
+            ]
+        )
+    )
+
+
+@given(
+    case=any_case(),
+    batches=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    layout=st.sampled_from(LAYOUTS),
+    seed=seeds,
+)
+@settings(max_examples=40)
+def test_any_size_dtype_layout_and_order_of_batches(
+    backend: Backend, case: LayerCase, batches: list[int], dtype: type, layout: Callable[[Array], Array], seed: int
+) -> None:
+    """Forward as the textbook, backward as a fresh layer in contiguous float64 (whose gradients are proved above)."""
+    assert case.plain
+    bound, rng = Bound(case, backend, dtype, seed), np.random.default_rng(seed)
+    close: Any = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-12}
+    params = backend.to_host(bound.network.params).astype(np.float64)
+    for n in batches:
+        x = case.inputs(rng, n, dtype)
+        y = backend.to_host(bound.network.forward(layout(backend.asarray(x)))).copy()
+        own = {name: backend.to_host(array) for name, array in bound.layer.arrays().items()}
+        np.testing.assert_allclose(y, case.plain(bound.layer, own, x, rng), **close)
+        assert y.dtype == dtype
+
+        exact = Bound(case, backend)
+        exact.network.params[...] = backend.asarray(params)
+        exact.forward(x.astype(np.float64))
+        dy: Array = random_like(y, rng).astype(dtype)
+        dx = backend.to_host(bound.layer.backward(layout(backend.asarray(dy))))
+        expected_dx, expected_grads = exact.backward(dy.astype(np.float64))
+        np.testing.assert_allclose(dx, expected_dx, **close)
+        np.testing.assert_allclose(bound.grads, expected_grads, **close)
+        assert dx.dtype == dtype
 
 
 # ---- what single layers promise beyond the table
