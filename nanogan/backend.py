@@ -28,6 +28,8 @@ class Backend:
     xp: Any = np
     block_size = 32768
     """How many parameters an optimizer updates at a time: five blocks (640 KiB in float32) fit a second-level cache."""
+    patch_block = 2**18
+    """How many numbers of patches a convolution multiplies at a time: 1 MiB in float32, a second-level cache."""
 
     def asarray(self, host: Array) -> Array:
         """The same numbers as an array of this backend. NumPy shares the memory; a GPU copies."""
@@ -82,21 +84,23 @@ class Workspace:
         self.backend, self.xp, self.dtype = backend, backend.xp, np.dtype(dtype)
         self._buffers = {}
 
-    def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Array:
-        """An uninitialised array of `shape` that is the same memory on every call with this name.
+    def buffer(self, name: str, shape: Shape, dtype: Any = None, zeroed: bool = False) -> Array:
+        """An array of `shape` that is the same memory on every call with this name.
 
-        A batch smaller than an earlier one gets a leading slice; a larger one makes the array grow.
+        It holds anything; with `zeroed`, zeros wherever its owner has never written. A batch smaller than an earlier
+        one gets a leading slice; a larger one makes the array grow.
         """
-        return self._reuse(self.xp, name, shape, self.dtype if dtype is None else dtype)
+        return self._reuse(self.xp, name, shape, self.dtype if dtype is None else dtype, zeroed)
 
     def host_buffer(self, name: str, shape: Shape) -> Array:
         """The same as a NumPy array on every backend, for random numbers on their way to the device."""
         return self._reuse(np, "host " + name, shape, self.dtype)
 
-    def _reuse(self, xp: Any, name: str, shape: Shape, dtype: Any) -> Array:
+    def _reuse(self, xp: Any, name: str, shape: Shape, dtype: Any, zeroed: bool = False) -> Array:
         if self._buffers is None:
             self._buffers = {}
         held = self._buffers.get(name)
         if held is None or held.shape[1:] != shape[1:] or len(held) < shape[0] or held.dtype != dtype:
-            held = self._buffers[name] = xp.empty(shape, dtype=dtype)
+            allocate = xp.zeros if zeroed else xp.empty
+            held = self._buffers[name] = allocate(shape, dtype=dtype)
         return held if held.shape == shape else held[: shape[0]]

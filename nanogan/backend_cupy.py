@@ -41,6 +41,7 @@ class CupyBackend(Backend):
 
     name = "cupy"
     block_size = 2**62  # one block: a GPU wants few, large kernels
+    patch_block = 2**26  # 256 MiB in float32
 
     def __init__(self) -> None:
         self.xp = _working_cupy()

@@ -1,0 +1,59 @@
+"""Where the tests compute: `backend` is NumPy, then the strict double of CuPy; with `pytest -m gpu`, a real GPU.
+
+A test that takes the `backend` fixture builds its networks on it, brings host arrays there with `backend.asarray` and
+results back with `backend.to_host`; so the same test holds on every backend. It must import nothing but pytest,
+hypothesis, numpy and nanogan, which is all that a machine with a GPU then needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import double
+import hypothesis
+import pytest
+
+from nanogan.backend import NUMPY, Backend
+from nanogan.backend_cupy import CupyBackend
+from nanogan.errors import InputError
+
+# One seed, so that a failure repeats; no deadline, as the first call of a kernel or a cold cache is slow.
+hypothesis.settings.register_profile("nanogan", deadline=None, derandomize=True, max_examples=25)
+hypothesis.settings.load_profile("nanogan")
+
+
+def backend_on_double() -> Backend:
+    """CupyBackend, all of its own code, on the double in place of CuPy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", double.cupy)
+        return CupyBackend()
+
+
+@pytest.fixture(scope="session", params=["numpy", "double", pytest.param("gpu", marks=pytest.mark.gpu)])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """NumPy and the double by default; the first CUDA device with `-m gpu`."""
+    if request.param == "numpy":
+        return NUMPY
+    return backend_on_double() if request.param == "double" else CupyBackend()
+
+
+@pytest.fixture
+def device_reads() -> Iterator[type[double.Reads]]:
+    """`device_reads.count`, from 0: how often the test has read from the double's device."""
+    double.reads.count = 0
+    yield double.reads
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a device, `-m gpu` is one skip that says why, not one for each test."""
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if not on_gpu:
+        return
+    try:
+        CupyBackend()
+    except InputError as error:
+        on_gpu[0].add_marker(pytest.mark.skip(reason=f"{error} ({len(on_gpu)} tests need the GPU)"))
+        config.hook.pytest_deselected(items=on_gpu[1:])
+        items[:] = [item for item in items if item not in on_gpu[1:]]

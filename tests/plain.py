@@ -1,0 +1,124 @@
+"""Every layer as a textbook writes it: the oracle that the fast forms are compared with.
+
+Nothing here is fast, and nothing here is shared with the library. A layer's textbook form is a function
+
+    plain(layer, p, x, rng) -> y
+
+of the layer's description, its parameters by name, a batch and a random generator in the state in which the layer's own
+was before its forward pass. All arrays are NumPy's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Host = NDArray[Any]
+Params = dict[str, Host]
+
+
+# ---- layers
+
+
+def linear(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, j] = sum over i of x[n, i] W[i, j], + b[j]"""
+    y = np.zeros((len(x), layer.n_out))
+    for n in range(len(x)):
+        for j in range(layer.n_out):
+            for i in range(layer.n_in):
+                y[n, j] += x[n, i] * p["W"][i, j]
+            if layer.bias:
+                y[n, j] += p["b"][j]
+    return y
+
+
+def relu(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    return np.where(x > 0, x, 0.0)
+
+
+def leaky_relu(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    return np.where(x > 0, x, layer.slope * x)
+
+
+def tanh(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """(e^x - e^-x) / (e^x + e^-x)"""
+    return (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))
+
+
+def sigmoid(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """1 / (1 + e^-x)"""
+    return 1 / (1 + np.exp(-x))
+
+
+def reshape(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """The k-th number of an input, last axis fastest, is the k-th number of its output."""
+    y = np.zeros((len(x), *layer.shape))
+    for n in range(len(x)):
+        y[n].flat = list(x[n].flat)
+    return y
+
+
+def flatten(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    return np.array([list(one.flat) for one in x])
+
+
+def dropout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """One uniform number an element; those below p drop it, and what stays grows by 1 / (1 - p)."""
+    y = np.zeros(x.shape)
+    for at in np.ndindex(x.shape):
+        if rng.random(dtype=x.dtype) >= layer.p:
+            y[at] = x[at] / (1 - layer.p)
+    return y
+
+
+def conv2d(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, i, j, f] = sum over a, b, c of x[n, i s + a - padding, j s + b - padding, c] W[a, b, c, f], + b[f]
+
+    What lies outside x is 0; W has shape (k k c_in, c_out), its rows counting a, b and c, the last fastest.
+    """
+    n, height, width, channels = x.shape
+    k, s, pad = layer.kernel, layer.stride, layer.padding
+    W = p["W"].reshape(k, k, channels, layer.c_out)
+    y = np.zeros((n, (height + 2 * pad - k) // s + 1, (width + 2 * pad - k) // s + 1, layer.c_out))
+    for m, i, j, f in np.ndindex(y.shape):
+        for a, b in np.ndindex(k, k):
+            row, column = i * s + a - pad, j * s + b - pad
+            if 0 <= row < height and 0 <= column < width:
+                for c in range(channels):
+                    y[m, i, j, f] += x[m, row, column, c] * W[a, b, c, f]
+        if layer.bias:
+            y[m, i, j, f] += p["b"][f]
+    return y
+
+
+def conv_transpose2d(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """Every x[n, i, j, f] adds x W[a, b, c, f] to y[n, i s + a - padding, j s + b - padding, c], for all a, b and c.
+
+    What falls outside y is lost; W has shape (k k c_out, c_in).
+    """
+    n, height, width, features = x.shape
+    k, s, pad = layer.kernel, layer.stride, layer.padding
+    W = p["W"].reshape(k, k, layer.c_out, features)
+    more = k + layer.output_padding - 2 * pad
+    y = np.zeros((n, (height - 1) * s + more, (width - 1) * s + more, layer.c_out))
+    for m, i, j, f in np.ndindex(x.shape):
+        for a, b in np.ndindex(k, k):
+            row, column = i * s + a - pad, j * s + b - pad
+            if 0 <= row < y.shape[1] and 0 <= column < y.shape[2]:
+                for c in range(layer.c_out):
+                    y[m, row, column, c] += x[m, i, j, f] * W[a, b, c, f]
+    return y + p["b"] if layer.bias else y
+
+
+def in_order(*forms: Any) -> Any:
+    """The textbook form of a Sequential, from those of its layers."""
+
+    def sequential(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+        for position, form in enumerate(forms):
+            own = {name.split(".", 1)[1]: value for name, value in p.items() if name.startswith(f"{position}.")}
+            x = form(layer.layers[position], own, x, rng)
+        return x
+
+    return sequential
