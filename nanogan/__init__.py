@@ -4,12 +4,14 @@ Read the source in this order: layers, network, losses, optim, gan; then conv an
 """
 
 from .backend import NUMPY, Array, get_backend
+from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step
 from .layer import FanIn, Glorot, Layer, Normal, Uniform
 from .layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh
 from .losses import BCE, L1, MSE, BCEWithLogits
 from .network import Network, Sequential
+from .norm import BatchNorm
 from .optim import SGD, Adam
 
 __version__ = "0.1.0"
@@ -23,6 +25,9 @@ __all__ = [
     "Adam",
     "Array",
     "BCEWithLogits",
+    "BatchNorm",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "FanIn",
     "Flatten",

@@ -26,12 +26,12 @@ def sigmoid(xp: Any, x: Array, out: Array, work: Array) -> Array:
     return out
 
 
-def channel_sums(x: Array, out: Array, work: Array) -> Array:
-    """out = the sum over all axes but the last. x: (N, C) or (N, H, W, C)   work: like x[0]   out: (C,)
+def channel_sums(x: Array, work: Array, out: Array | None = None) -> Array:
+    """The sum over all axes but the last, (C,), of x: (N, C) or (N, H, W, C). work: like x[0]; out: by default new.
 
-    Two short sums, first over the batch, then over the image, instead of one of N H W terms: NumPy adds along a first
-    axis one term after another, so that in float32 the error grows with the number of terms. (For 64 images of 14 x 14
-    x 32 it is a tenth of that of the one sum, and the time a fifth.)
+    Two short sums, over the batch and then over the image, instead of one of N H W terms: along a first axis NumPy adds
+    one term after another, so in float32 the error grows with their number. For 64 images of 14 x 14 x 32 it is a tenth
+    of that of x.sum(axis=(0, 1, 2)), in a fifth of the time.
     """
     x.sum(axis=0, out=work)
-    return work.reshape(-1, len(out)).sum(axis=0, out=out)
+    return work.reshape(-1, x.shape[-1]).sum(axis=0, out=out)

@@ -24,10 +24,18 @@ def discriminator_step(
     Returns the loss and D's outputs for real and fake before the update. G is asked for no gradient: its images are
     constants here (what other libraries call detach).
     """
+    gradients = _one_by_one if D.couples_batch else _together
+    value, on_real, on_fake = gradients(D, loss, real, G.forward(z), real_label)
+    optimizer.step()
+    return value, on_real, on_fake
+
+
+def _together(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:
+    """D's gradients with real and fake as one batch: half as many products, each twice as large."""
     n = len(real)
     both = D.buffer("real and fake", (2 * n, *real.shape[1:]))
     both[:n] = real
-    both[n:] = G.forward(z)
+    both[n:] = fake
     logits = D.forward(both)
     on_real, on_fake = logits[:n], logits[n:]
     value = loss.forward(on_real, real_label) + loss.forward(on_fake, 0.0)
@@ -35,8 +43,23 @@ def discriminator_step(
     loss.backward(on_real, real_label, out=dlogits[:n])
     loss.backward(on_fake, 0.0, out=dlogits[n:])
     D.backward_params(dlogits)
-    optimizer.step()
     return value, on_real, on_fake
+
+
+def _one_by_one(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:
+    """D's gradients from real images, then from fake ones, added up: for a D with batch statistics.
+
+    In one batch, BatchNorm would normalise each kind by the mean of both. D would learn to judge batches of which one
+    half is real, and in the generator's step be asked about one in which nothing is.
+    """
+    on_real, of_real = D.buffer("on real", (len(real), *D.shape)), D.buffer("gradients of real", D.grads.shape)
+    on_real[...] = D.forward(real)
+    D.backward_params(loss.backward(on_real, real_label))
+    of_real[...] = D.grads
+    on_fake = D.forward(fake)
+    D.backward_params(loss.backward(on_fake, 0.0))
+    D.grads += of_real
+    return loss.forward(on_real, real_label) + loss.forward(on_fake, 0.0), on_real, on_fake
 
 
 def generator_step(G: Network, D: Network, loss: Loss, optimizer: Optimizer, z: Array) -> Array:

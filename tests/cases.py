@@ -9,9 +9,23 @@ from typing import Any
 import numpy as np
 import plain
 
-from nanogan import Dropout, Flatten, Layer, LeakyReLU, Linear, Network, ReLU, Reshape, Sequential, Sigmoid, Tanh
+from nanogan import (
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Network,
+    ReLU,
+    Reshape,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
 from nanogan.backend import Array, Backend, Shape
-from nanogan.conv import Conv2d, ConvTranspose2d
 
 
 def random_like(y: Array, rng: np.random.Generator) -> Array:
@@ -29,6 +43,7 @@ class LayerCase:
     margin: how far every input is pushed away from 0, for layers whose derivative jumps there. It has to be larger
     than the step of a finite difference.
     random: whether the layer draws random numbers, and so others in float32 than in float64.
+    least: the smallest batch that the layer takes.
     """
 
     name: str
@@ -37,6 +52,7 @@ class LayerCase:
     plain: Callable[..., Array] | None = None
     margin: float = 0.0
     random: bool = False
+    least: int = 1
 
     def network(self, backend: Backend, dtype: Any, seed: int = 0) -> Network:
         """The layer alone, bound: a network gives it parameters, gradients, state and a generator."""
@@ -90,6 +106,9 @@ LAYER_CASES = [
         (3, 2, 1),
         plain.conv_transpose2d,
     ),
+    LayerCase("BatchNorm", BatchNorm(3), (3,), plain.batch_norm, least=2),
+    LayerCase("BatchNorm on images", BatchNorm(2), (3, 2, 2), plain.batch_norm),
+    LayerCase("BatchNorm, momentum 1", BatchNorm(2, momentum=1.0, eps=0.1), (1, 2, 2), plain.batch_norm),
     LayerCase("Sequential", Sequential(MLP), (5,), plain.in_order(plain.linear, plain.tanh, plain.linear)),
     LayerCase(
         "Sequential with dropout",

@@ -112,6 +112,17 @@ def conv_transpose2d(layer: Any, p: Params, x: Host, rng: np.random.Generator) -
     return y + p["b"] if layer.bias else y
 
 
+def batch_norm(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """Channel by channel, in training."""
+    y = np.zeros(x.shape)
+    for c in range(layer.channels):
+        numbers = [float(number) for number in x[..., c].flat]
+        mean = sum(numbers) / len(numbers)
+        var = sum((number - mean) ** 2 for number in numbers) / len(numbers)
+        y[..., c] = (x[..., c] - mean) / (var + layer.eps) ** 0.5 * p["gamma"][c] + p["beta"][c]
+    return y
+
+
 def in_order(*forms: Any) -> Any:
     """The textbook form of a Sequential, from those of its layers."""
 

@@ -75,7 +75,7 @@ def assert_same_gradient(exact: Array, numeric: Array) -> None:
 def test_gradients_are_the_slopes_of_the_forward_pass(case: LayerCase, backend: Backend, n: int, seed: int) -> None:
     """dx and every parameter's gradient against central differences of sum(y dy), dy random."""
     bound, rng = Bound(case, backend, seed=seed), np.random.default_rng(seed)
-    x = case.inputs(rng, n)
+    x = case.inputs(rng, max(n, case.least))
     dy = random_like(bound.forward(x), rng)
     dx, grads = bound.backward(dy)
 
@@ -96,7 +96,7 @@ def test_gradients_are_the_slopes_of_the_forward_pass(case: LayerCase, backend: 
 def test_forward_is_the_textbook_form(case: LayerCase, backend: Backend, n: int, seed: int) -> None:
     assert case.plain
     bound = Bound(case, backend, seed=seed)
-    x = case.inputs(np.random.default_rng(seed), n)
+    x = case.inputs(np.random.default_rng(seed), max(n, case.least))
     masks = np.random.default_rng()
     masks.bit_generator.state = bound.masks
     params = {name: backend.to_host(array) for name, array in bound.layer.arrays().items()}

@@ -18,7 +18,8 @@ should have been `xp.`; here it is a TypeError. What it can't show: kernels, mem
 it, and compares it with the real package where that is installed.
 """
 
-from .array import ndarray, reads
-from .module import MANIFEST, cupy
+from .array import Reads, ndarray, reads
+from .manifest import MANIFEST
+from .module import cupy
 
-__all__ = ["MANIFEST", "cupy", "ndarray", "reads"]
+__all__ = ["MANIFEST", "Reads", "cupy", "ndarray", "reads"]

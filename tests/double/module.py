@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .array import ndarray, on_unwrapped, read
+from .array import elementwise, ndarray, on_device, read
 from .kernel import ElementwiseKernel
 from .manifest import MANIFEST, checked
 
@@ -38,22 +38,31 @@ def asnumpy(a: Any) -> np.ndarray:
     return read(a._host) if isinstance(a, ndarray) else np.asarray(a)
 
 
-def where(condition: ndarray, *x_and_y: Any) -> Any:
-    if not x_and_y:
+def where(condition: ndarray, x: Any = None, y: Any = None) -> Any:
+    if x is None:
         return condition.nonzero()
     if not isinstance(condition, ndarray):
         raise TypeError("where: condition must be a cupy.ndarray")
-    return on_unwrapped(np.where)(condition, *x_and_y)
+    return on_device(np.where)(condition, x, y)
 
 
 def dot(a: ndarray, b: ndarray, out: ndarray | None = None) -> ndarray:
     if out is not None and not (out.flags.c_contiguous and out.dtype == np.result_type(a.dtype, b.dtype)):
         raise ValueError("Output array must be C-contiguous and of the result's type")
-    return on_unwrapped(np.dot)(a, b, out=out)
+    return on_device(np.dot)(a, b, out=out)
+
+
+def take(a: ndarray, indices: Any, axis: int | None = None, out: ndarray | None = None) -> ndarray:
+    if out is not None and out.dtype != a.dtype:
+        raise TypeError("Output dtype mismatch")
+    return on_device(np.take)(a, indices, axis=axis, out=out)  # CuPy wraps indices out of range; here they raise
 
 
 def is_available() -> bool:
     return True
+
+
+# ---- cupy.cuda, as far as nanogan asks
 
 
 class Stream:
@@ -67,14 +76,41 @@ def get_current_stream() -> Stream:
     return Stream()
 
 
-def own(*functions: Any) -> dict[str, Any]:
+class Device:
+    """The one device there is."""
+
+    id = 0
+    mem_info = (0, 0)  # bytes free, bytes in all
+
+
+def driverGetVersion() -> int:
+    return 13000  # the CUDA that the driver knows: 13.0
+
+
+def runtimeGetVersion() -> int:
+    return 13000
+
+
+def getDeviceCount() -> int:
+    return 1
+
+
+def getDeviceProperties(device: int) -> dict[str, Any]:
+    return {"name": b"double of a GPU"}
+
+
+# ---- names
+
+
+def by_name(*functions: Any) -> dict[str, Any]:
     return {function.__name__: function for function in functions}
 
 
 OWN: dict[str, dict[str, Any]] = {
-    "": own(empty, empty_like, array, asarray, asnumpy, where, dot, is_available, ndarray, ElementwiseKernel)
+    "": by_name(empty, empty_like, array, asarray, asnumpy, where, dot, take, is_available, ndarray, ElementwiseKernel)
     | {"__version__": MANIFEST["version"]},
-    "cuda": own(get_current_stream, is_available),
+    "cuda": by_name(get_current_stream, is_available, Device),
+    "cuda.runtime": by_name(driverGetVersion, runtimeGetVersion, getDeviceCount, getDeviceProperties),
 }
 NUMPY = ("", "linalg", "lib.stride_tricks")
 """The namespaces in which a recorded name without an entry in OWN means NumPy's function. No `random`: what is random
@@ -89,21 +125,26 @@ class Namespace(types.ModuleType):
         self._namespace = namespace
 
     def __getattr__(self, name: str) -> Any:
-        namespace = self.__dict__["_namespace"]
-        inner = f"{namespace}.{name}".lstrip(".")
-        if any(known == inner or known.startswith(inner + ".") for known in (*OWN, *NUMPY) if known):
-            return Namespace(inner)
-        if name in OWN.get(namespace, {}):
-            thing = OWN[namespace][name]
-            return checked(namespace, name, thing) if isinstance(thing, types.FunctionType) else thing
-        if namespace not in NUMPY or name not in MANIFEST[namespace]:
+        """What is called `name`, looked up once."""
+        found = self._find(name, f"{self._namespace}.{name}".lstrip("."))
+        self.__dict__[name] = found
+        return found
+
+    def _find(self, name: str, path: str) -> Any:
+        if any(f"{namespace}.".startswith(f"{path}.") for namespace in (*OWN, *NUMPY)):
+            return Namespace(path)
+        known = MANIFEST.get(self._namespace, {})
+        if name in (own := OWN.get(self._namespace, {})):
+            return checked(self._namespace, name, own[name]) if isinstance(own[name], types.FunctionType) else own[name]
+        if self._namespace not in NUMPY or name not in known:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}, or the double doesn't know it")
-        thing = np
-        for part in inner.split("."):
+        thing: Any = np
+        for part in path.split("."):
             thing = getattr(thing, part)
-        if MANIFEST[namespace][name][0] not in ("function", "ufunc", "gufunc"):
-            return thing  # a constant, or a type such as float32
-        return checked(namespace, name, on_unwrapped(thing))
+        kind = known[name][0]
+        if kind in ("class", "constant"):  # float32, pi
+            return thing
+        return checked(self._namespace, name, on_device(thing) if kind == "function" else elementwise(thing))
 
 
 cupy = Namespace()

@@ -1,0 +1,124 @@
+"""Batch normalisation: every channel brought to mean 0 and variance 1 over the batch, then scaled and shifted.
+
+It makes each row's output depend on the other rows of the batch. That is why a discriminator that has it is shown real
+and fake images separately (`gan.py`). Read `recipes.py` next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+import numpy as np
+
+from .backend import Array, Shape
+from .errors import InputError, ShapeError
+from .functions import channel_sums
+from .layer import Layer
+
+
+@dataclass
+class BatchNorm(Layer):
+    """y = gamma xhat + beta      xhat = (x - mean) / std      std = sqrt(var + eps)
+
+    x, xhat, y: (N, C) or (N, H, W, C)   mean, var, std, gamma, beta: (C,)
+
+    In training, mean and var are those of the channel's M numbers in the batch, M = N or N H W. In evaluation they are
+    running averages of them (Ioffe and Szegedy 2015, algorithm 2; momentum as PyTorch means it):
+
+        running <- (1 - momentum) running + momentum batch      where var counts as the unbiased M / (M - 1) var
+
+    Every forward pass in training moves the averages, so a discriminator's move in the generator's step too, by fake
+    images alone. PyTorch does the same, and no gradient depends on them.
+    """
+
+    channels: int
+    _: KW_ONLY
+    momentum: float = 0.1
+    eps: float = 1e-5
+    couples_batch = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.momentum <= 1 or self.eps <= 0:
+            raise InputError(f"{self}: momentum must lie in [0, 1], and eps must be positive")
+
+    def param_shapes(self) -> dict[str, Shape]:
+        return {"gamma": (self.channels,), "beta": (self.channels,)}
+
+    def state_shapes(self) -> dict[str, Shape]:
+        return {"running_mean": (self.channels,), "running_var": (self.channels,)}
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if input_shape[-1:] != (self.channels,):
+            raise ShapeError(f"{self}: expected inputs whose last axis has {self.channels} channels, got {input_shape}")
+        return input_shape
+
+    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
+        zeros, ones = np.zeros(self.channels), np.ones(self.channels)
+        return {"gamma": ones, "beta": zeros, "running_mean": zeros, "running_var": ones}
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.training = training
+        self.M = x.size // self.channels
+        xhat, y = self.buffer("xhat", x.shape), self.buffer("y", x.shape)
+        mean = self._batch_mean(x) if training else self.running_mean
+        self.xp.subtract(x, mean, out=xhat)
+        var = self._batch_var(xhat, work=y) if training else self.running_var
+        self.std = self.xp.sqrt(var + self.eps)
+        xhat /= self.std
+        self.xhat = xhat
+        self.xp.multiply(xhat, self.gamma, out=y)
+        y += self.beta
+        return y
+
+    def _batch_mean(self, x: Array) -> Array:
+        if self.M < 2:
+            raise InputError(f"{self}: one number a channel has no variance; train on batches of 2 or more")
+        mean = self._sums(x) / self.M
+        self._follow(self.running_mean, mean)
+        return mean
+
+    def _batch_var(self, deviation: Array, work: Array) -> Array:
+        """The mean of deviation^2. (That of x^2, less mean^2, would save a pass and lose the digits of a small var.)"""
+        self.xp.multiply(deviation, deviation, out=work)
+        var = self._sums(work) / self.M
+        self._follow(self.running_var, var * (self.M / (self.M - 1)))
+        return var
+
+    def _follow(self, running: Array, batch: Array) -> None:
+        running += self.momentum * (batch - running)
+
+    def _sums(self, x: Array, out: Array | None = None) -> Array:
+        return channel_sums(x, work=self.buffer("sums over the batch", x.shape[1:]), out=out)
+
+    def backward_params(self, dy: Array) -> None:
+        """dgamma = sum of dy xhat      dbeta = sum of dy      (over all axes but the last)"""
+        self._params_gradient(dy, self.dgamma, self.dbeta)
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = gamma / std (dy - dbeta / M - xhat dgamma / M)
+
+        The last two terms are what x does to mean and var. After a forward pass in evaluation these were constants, and
+        dx = gamma / std dy.
+        """
+        return self._input_gradient(dy, *self._params_gradient(dy))
+
+    def backward(self, dy: Array) -> Array:
+        """Both from one pair of sums."""
+        return self._input_gradient(dy, *self._params_gradient(dy, self.dgamma, self.dbeta))
+
+    def _params_gradient(
+        self, dy: Array, dgamma: Array | None = None, dbeta: Array | None = None
+    ) -> tuple[Array, Array]:
+        """dgamma and dbeta, in the arrays given or in new ones: the generator's step leaves D's gradients alone."""
+        product = self.xp.multiply(dy, self.xhat, out=self.buffer("dx", dy.shape))
+        return self._sums(product, out=dgamma), self._sums(dy, out=dbeta)
+
+    def _input_gradient(self, dy: Array, dgamma: Array, dbeta: Array) -> Array:
+        dx = self.buffer("dx", dy.shape)
+        if not self.training:
+            return self.xp.multiply(dy, self.gamma / self.std, out=dx)
+        self.xp.multiply(self.xhat, dgamma / self.M, out=dx)
+        self.xp.subtract(dy, dx, out=dx)
+        dx -= dbeta / self.M
+        dx *= self.gamma / self.std
+        return dx
