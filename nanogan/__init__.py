@@ -8,9 +8,9 @@ from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step
 from .layer import FanIn, Glorot, Layer, Normal, Uniform
-from .layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh
+from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits
-from .network import Network, Sequential
+from .network import Network, Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam
 
@@ -36,6 +36,7 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "Linear",
+    "Maxout",
     "Network",
     "Normal",
     "ReLU",
@@ -43,8 +44,10 @@ __all__ = [
     "Sequential",
     "ShapeError",
     "Sigmoid",
+    "Skip",
     "Tanh",
     "Uniform",
+    "Upsample",
     "discriminator_step",
     "generator_step",
     "get_backend",

@@ -33,7 +33,7 @@ def discriminator_step(
 def _together(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:
     """D's gradients with real and fake as one batch: half as many products, each twice as large."""
     n = len(real)
-    both = D.buffer("real and fake", (2 * n, *real.shape[1:]))
+    both = D.buffer("real and fake", (n + len(fake), *real.shape[1:]))
     both[:n] = real
     both[n:] = fake
     logits = D.forward(both)

@@ -1,4 +1,4 @@
-"""The layers of a fully connected GAN, each with its formula, its forward and its derivative.
+"""The layers of a fully connected GAN, and Upsample, each with its formula, its forward and its derivative.
 
 Results go to reused work arrays with `out=`, one call a line, so that a step allocates nothing; the plain expression
 stands at the right or in the docstring. `tests/plain.py` has the textbook form of each. Read `network.py` next, which
@@ -141,6 +141,76 @@ class Sigmoid(Layer):
 
 
 @dataclass
+class Maxout(Layer):
+    """y = max over the pieces p of x W_p + b_p (Goodfellow et al. 2013): a learned activation, convex in x.
+
+    x: (N, n_in)   W: (n_in, pieces n_out), the W_p side by side   b: (pieces n_out)   y: (N, n_out)
+    """
+
+    n_in: int
+    n_out: int
+    pieces: int
+    _: KW_ONLY
+    init: Init = DEFAULT_INIT
+
+    def __post_init__(self) -> None:
+        if self.pieces < 1:
+            raise InputError(f"{self}: pieces must be at least 1")
+
+    def param_shapes(self) -> dict[str, Shape]:
+        return {"W": (self.n_in, self.pieces * self.n_out), "b": (self.pieces * self.n_out,)}
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        expect_shape(self, input_shape, (self.n_in,))
+        return (self.n_out,)
+
+    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
+        shapes = self.param_shapes()
+        W = self.init.weight(rng, shapes["W"], self.n_in, self.pieces * self.n_out)
+        return {"W": W, "b": self.init.bias(rng, shapes["b"], self.n_in)}
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.x = x
+        lines = self.buffer("lines", (len(x), self.pieces * self.n_out))
+        self.xp.matmul(x, self.W, out=lines)  # x @ W
+        lines += self.b
+        self.lines = lines.reshape(len(x), self.pieces, self.n_out)
+        self.y = self.lines.max(axis=1, out=self.buffer("y", (len(x), self.n_out)))
+        return self.y
+
+    def backward_params(self, dy: Array) -> None:
+        """dW = x^T dlines      db = sum of dlines over the batch"""
+        self._params_gradient(self._dlines(dy))
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dlines W^T"""
+        return self._input_gradient(self._dlines(dy))
+
+    def backward(self, dy: Array) -> Array:
+        dlines = self._dlines(dy)
+        self._params_gradient(dlines)
+        return self._input_gradient(dlines)
+
+    def _dlines(self, dy: Array) -> Array:
+        """dy for the piece that is the maximum (the first of several), 0 for the others: (N, pieces n_out)"""
+        dlines, won = self.buffer("dlines", self.lines.shape), self.buffer("won", dy.shape, dtype=bool)
+        left = self.buffer("left", dy.shape)
+        left[...] = dy
+        for piece in range(self.pieces):
+            self.xp.equal(self.lines[:, piece], self.y, out=won)
+            self.xp.multiply(left, won, out=dlines[:, piece])
+            left -= dlines[:, piece]
+        return dlines.reshape(len(dy), -1)
+
+    def _params_gradient(self, dlines: Array) -> None:
+        self.xp.matmul(self.x.T, dlines, out=self.dW)
+        dlines.sum(axis=0, out=self.db)
+
+    def _input_gradient(self, dlines: Array) -> Array:
+        return self.xp.matmul(dlines, self.W.T, out=self.buffer("dx", self.x.shape))
+
+
+@dataclass
 class Reshape(Layer):
     """y = x with every input laid out anew, in the same order: (N, ...) -> (N, *shape)"""
 
@@ -179,6 +249,45 @@ class Flatten(Layer):
     def backward_input(self, dy: Array) -> Array:
         """dx = dy, laid out as x was"""
         return dy.reshape(self.input_shape)
+
+
+@dataclass
+class Upsample(Layer):
+    """y[n, i, j] = x[n, i // factor, j // factor]: each pixel becomes a square of them (nearest neighbour).
+
+    x: (N, H, W, C)   y: (N, factor H, factor W, C)
+    """
+
+    factor: int
+
+    def __post_init__(self) -> None:
+        if self.factor < 1:
+            raise InputError(f"{self}: factor must be at least 1")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 3:
+            raise ShapeError(f"{self}: expected inputs of shape (height, width, channels), got {input_shape}")
+        height, width, channels = input_shape
+        return (self.factor * height, self.factor * width, channels)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.input_shape = x.shape
+        y = self.buffer("y", (len(x), *self.output_shape(x.shape[1:])))
+        for pixels in self._of_each_square(y):
+            pixels[...] = x
+        return y
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = sum of dy over each square"""
+        dx = self.buffer("dx", self.input_shape)
+        dx[...] = 0
+        for pixels in self._of_each_square(dy):
+            dx += pixels
+        return dx
+
+    def _of_each_square(self, y: Array) -> list[Array]:
+        """The first pixels of all squares, the second ones, ...: factor^2 views like x."""
+        return [y[:, i :: self.factor, j :: self.factor] for i in range(self.factor) for j in range(self.factor)]
 
 
 @dataclass

@@ -51,6 +51,9 @@ class Loss(Workspace):
         return dx
 
     def _target(self, x: Array, t: Array | float) -> Array | float:
+        """t, if x and t fit the loss and each other: nothing is cast or broadcast in silence."""
+        if x.dtype != self.dtype:
+            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.on(backend, dtype)")
         if not isinstance(t, (int, float)) and t.shape != x.shape:
             raise ShapeError(f"{self}: expected a target of shape {x.shape}, got {t.shape}")
         return t

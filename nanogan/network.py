@@ -99,6 +99,52 @@ class Sequential(Layer):
         return dy
 
 
+class Skip(Sequential):
+    """y = x and inner(x), side by side on the last axis: x takes the layers' way and a way around them.
+
+    Images that are halved on the way in and doubled on the way out, one Skip inside the other, make a U-Net
+    (Ronneberger et al. 2015), as image-to-image networks use it.
+    """
+
+    def __copy__(self) -> Skip:
+        return Skip(self.layers)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        inner = super().output_shape(input_shape)
+        if inner[:-1] != input_shape[:-1]:
+            raise ShapeError(f"Skip: its layers must keep all axes but the last: they turn {input_shape} into {inner}")
+        return (*inner[:-1], input_shape[-1] + inner[-1])
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        inner = super().forward(x, training)
+        self.around = x.shape[-1]
+        y = self.buffer("y", (*x.shape[:-1], self.around + inner.shape[-1]))
+        y[..., : self.around] = x
+        y[..., self.around :] = inner
+        return y
+
+    def backward_params(self, dy: Array) -> None:
+        """The inner layers' gradients."""
+        super().backward_params(self._inner(dy))
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy of x + inner.backward_input(dy of inner(x)): what goes two ways comes back as a sum."""
+        return self._joined(dy, super().backward_input(self._inner(dy)))
+
+    def backward(self, dy: Array) -> Array:
+        return self._joined(dy, super().backward(self._inner(dy)))
+
+    def _inner(self, dy: Array) -> Array:
+        """dy of inner(x), copied: products of arrays with gaps would make copies of their own."""
+        part = dy[..., self.around :]
+        inner = self.buffer("dy of inner", part.shape)
+        inner[...] = part
+        return inner
+
+    def _joined(self, dy: Array, dx_inner: Array) -> Array:
+        return self.xp.add(dy[..., : self.around], dx_inner, out=self.buffer("dx", dx_inner.shape))
+
+
 class Network(Sequential):
     """A sequence of layers with its memory: `params`, `grads` and `state`, one flat vector each.
 

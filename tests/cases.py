@@ -18,12 +18,15 @@ from nanogan import (
     Layer,
     LeakyReLU,
     Linear,
+    Maxout,
     Network,
     ReLU,
     Reshape,
     Sequential,
     Sigmoid,
+    Skip,
     Tanh,
+    Upsample,
 )
 from nanogan.backend import Array, Backend, Shape
 
@@ -67,6 +70,19 @@ class LayerCase:
 MLP = [Linear(5, 4), Tanh(), Linear(4, 3)]
 DROPPED = [Dropout(0.3), Flatten(), Linear(12, 2)]
 
+U_NET = [  # 4 x 4 pixels are halved twice and doubled twice
+    Conv2d(1, 2, 2, stride=2),
+    Tanh(),
+    Skip([Conv2d(2, 2, 2, stride=2), BatchNorm(2, eps=0.1), Tanh(), Upsample(2)]),
+    ConvTranspose2d(4, 1, 2, stride=2),
+]
+PLAIN_U_NET = [
+    plain.conv2d,
+    plain.tanh,
+    plain.skip(plain.conv2d, plain.batch_norm, plain.tanh, plain.upsample),
+    plain.conv_transpose2d,
+]
+
 LAYER_CASES = [
     LayerCase("Linear", Linear(6, 4), (6,), plain.linear),
     LayerCase("Linear without bias", Linear(3, 5, bias=False), (3,), plain.linear),
@@ -77,6 +93,10 @@ LAYER_CASES = [
     LayerCase("LeakyReLU, slope 1", LeakyReLU(slope=1.0), (7,), plain.leaky_relu),
     LayerCase("Tanh", Tanh(), (7,), plain.tanh),
     LayerCase("Sigmoid", Sigmoid(), (7,), plain.sigmoid),
+    LayerCase("Maxout", Maxout(4, 3, 3), (4,), plain.maxout),
+    LayerCase("Maxout of one piece", Maxout(2, 3, 1), (2,), plain.maxout),
+    LayerCase("Upsample", Upsample(2), (2, 3, 2), plain.upsample),
+    LayerCase("Upsample by 3", Upsample(3), (2, 1, 1), plain.upsample),
     LayerCase("Reshape", Reshape((2, 3, 2)), (12,), plain.reshape),
     LayerCase("Flatten", Flatten(), (2, 3, 2), plain.flatten),
     LayerCase("Dropout", Dropout(0.3), (9,), plain.dropout, random=True),
@@ -106,7 +126,7 @@ LAYER_CASES = [
         (3, 2, 1),
         plain.conv_transpose2d,
     ),
-    LayerCase("BatchNorm", BatchNorm(3), (3,), plain.batch_norm, least=2),
+    LayerCase("BatchNorm", BatchNorm(3), (3,), plain.batch_norm, least=3),
     LayerCase("BatchNorm on images", BatchNorm(2), (3, 2, 2), plain.batch_norm),
     LayerCase("BatchNorm, momentum 1", BatchNorm(2, momentum=1.0, eps=0.1), (1, 2, 2), plain.batch_norm),
     LayerCase("Sequential", Sequential(MLP), (5,), plain.in_order(plain.linear, plain.tanh, plain.linear)),
@@ -117,4 +137,7 @@ LAYER_CASES = [
         plain.in_order(plain.dropout, plain.flatten, plain.linear),
         random=True,
     ),
+    LayerCase("Skip", Skip([Linear(4, 3), Tanh()]), (4,), plain.skip(plain.linear, plain.tanh)),
+    LayerCase("Skip of nothing", Skip([]), (2, 3), plain.skip()),
+    LayerCase("Skips as a U-Net", Skip(U_NET), (4, 4, 1), plain.skip(*PLAIN_U_NET), least=2),
 ]

@@ -1,0 +1,221 @@
+"""The two steps of a GAN: their gradients, what they touch, and what they cost."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nanogan import (
+    BCE,
+    MSE,
+    NUMPY,
+    SGD,
+    Adam,
+    BCEWithLogits,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    Network,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Tanh,
+    discriminator_step,
+    generator_step,
+)
+from nanogan.backend import Array, Backend
+from nanogan.gradcheck import check_step
+from nanogan.layer import Layer
+from nanogan.losses import Loss
+
+LOSSES: list[tuple[Loss, list[Layer]]] = [
+    (BCEWithLogits(), []),
+    (BCE(), [Sigmoid()]),
+    (MSE(), []),
+    (MSE(reduction="sum"), [Sigmoid()]),
+]
+"""A loss, and what the discriminator ends in to suit it."""
+
+
+@dataclass
+class Gan:
+    """Two small networks, a loss, and a batch of real images and noise on their backend."""
+
+    G: Network
+    D: Network
+    loss: Loss
+    real: Array
+    z: Array
+
+
+def make_gan(
+    backend: Backend,
+    *,
+    widths: tuple[int, ...] = (5, 4),
+    image: tuple[int, ...] = (2, 3),
+    n: int = 3,
+    loss: tuple[Loss, list[Layer]] = LOSSES[0],
+    dropout: float = 0.0,
+    dtype: Any = np.float64,
+    seed: int = 0,
+) -> Gan:
+    """Every width is a hidden layer of both networks; noise has 2 numbers."""
+    rng = np.random.default_rng(seed)
+    size = int(np.prod(image))
+    G_layers: list[Layer] = []
+    D_layers: list[Layer] = [Flatten()]
+    last, first = 2, size
+    for width in widths:
+        G_layers += [Linear(last, width), ReLU()]
+        D_layers += [Linear(first, width), LeakyReLU(), Dropout(dropout)]
+        last = first = width
+    G_layers += [Linear(last, size), Tanh(), Reshape(image)]
+    D_layers += [Linear(first, 1), *loss[1]]
+    G = Network(G_layers, 2, backend=backend, dtype=dtype, rng=rng)
+    D = Network(D_layers, image, backend=backend, dtype=dtype, rng=rng)
+    real = backend.asarray(rng.uniform(-1, 1, (n, *image)).astype(dtype))
+    z = backend.asarray(rng.standard_normal((n, 2)).astype(dtype))
+    return Gan(G, D, loss[0].on(backend, dtype), real, z)
+
+
+@given(
+    widths=st.lists(st.integers(2, 6), min_size=0, max_size=2).map(tuple),
+    image=st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple),
+    n=st.integers(1, 4),
+    loss=st.sampled_from(LOSSES),
+    dropout=st.sampled_from([0.0, 0.3]),
+    real_label=st.sampled_from([1.0, 0.9]),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_steps_are_the_slopes_of_their_losses(backend: Backend, n: int, real_label: float, **drawn: Any) -> None:
+    gan = make_gan(backend, n=n, **drawn)
+    for report in (
+        check_step(
+            lambda still: discriminator_step(gan.G, gan.D, gan.loss, still, gan.real, gan.z, real_label=real_label),
+            gan.D,
+            gan.G,
+            count=6,
+        ),
+        check_step(lambda still: generator_step(gan.G, gan.D, gan.loss, still, gan.z), gan.G, gan.D, count=6),
+    ):
+        assert report.passed, report
+        assert all(row.checked for row in report.rows), report
+
+
+def test_the_losses_are_those_of_the_two_players(backend: Backend) -> None:
+    """Written out: D's is L(D(x), real_label) + L(D(G(z)), 0), G's is L(D(G(z)), 1), both before the update."""
+    gan = make_gan(backend)
+    on_fake = backend.to_host(gan.D.forward(gan.G.forward(gan.z))).copy()
+    on_real = backend.to_host(gan.D.forward(gan.real)).copy()
+
+    def cost(logits: Array, t: float) -> float:
+        return float(np.mean(np.log1p(np.exp(-np.abs(logits))) + np.maximum(logits, 0) - t * logits))
+
+    g_loss = generator_step(gan.G, gan.D, gan.loss, SGD(lr=1e-9).attach(gan.G), gan.z)
+    assert float(g_loss) == pytest.approx(cost(on_fake, 1.0), rel=1e-8)
+    d_loss, says_real, says_fake = discriminator_step(
+        gan.G, gan.D, gan.loss, SGD(lr=1e-9).attach(gan.D), gan.real, gan.z, real_label=0.9
+    )
+    assert float(d_loss) == pytest.approx(cost(on_real, 0.9) + cost(on_fake, 0.0), rel=1e-8)
+    np.testing.assert_allclose(backend.to_host(says_real), on_real, rtol=1e-7)
+    np.testing.assert_allclose(backend.to_host(says_fake), on_fake, rtol=1e-7)
+
+
+def test_the_discriminators_gradient_is_the_sum_of_its_real_and_fake_pass(backend: Backend) -> None:
+    """One batch of 2N or two of N: the textbook writes two."""
+    gan = make_gan(backend)
+    discriminator_step(gan.G, gan.D, gan.loss, SGD(lr=1e-9).attach(gan.D), gan.real, gan.z)
+    as_one = backend.to_host(gan.D.grads).copy()
+    again = make_gan(backend)
+    total = np.zeros_like(as_one)
+    for images, t in ((again.real, 1.0), (again.G.forward(again.z), 0.0)):
+        again.D.backward_params(again.loss.backward(again.D.forward(images), t))
+        total += backend.to_host(again.D.grads)
+    np.testing.assert_allclose(as_one, total, rtol=1e-12, atol=1e-15)
+
+
+def test_a_step_touches_the_player_whose_turn_it_is(backend: Backend) -> None:
+    """The other one's parameters and gradients, and the batch, are left as they were."""
+    gan = make_gan(backend)
+    for mine, other in ((gan.D, gan.G), (gan.G, gan.D)):
+        optimizer = Adam(lr=0.01).attach(mine)
+        mine.grads[...] = other.grads[...] = 7.0
+        watched = (other.params, other.grads, gan.real, gan.z)
+        before = [backend.to_host(array).copy() for array in watched]
+        start = backend.to_host(mine.params).copy()
+        if mine is gan.D:
+            discriminator_step(gan.G, gan.D, gan.loss, optimizer, gan.real, gan.z)
+        else:
+            generator_step(gan.G, gan.D, gan.loss, optimizer, gan.z)
+        for array, kept in zip(watched, before, strict=True):
+            np.testing.assert_array_equal(backend.to_host(array), kept)
+        assert (backend.to_host(mine.params) != start).mean() > 0.5, "all weights move but those of dead ReLUs"
+        assert (backend.to_host(mine.grads) != 7).all()
+        assert optimizer.t == 1
+
+
+def test_each_player_gains_against_a_standing_other(backend: Backend) -> None:
+    gan = make_gan(backend)
+    discriminator, generator = SGD(lr=0.05).attach(gan.D), SGD(lr=0.05).attach(gan.G)
+    d = [float(discriminator_step(gan.G, gan.D, gan.loss, discriminator, gan.real, gan.z)[0]) for _ in range(20)]
+    assert all(later < earlier for earlier, later in pairwise(d))
+    g = [float(generator_step(gan.G, gan.D, gan.loss, generator, gan.z)) for _ in range(20)]
+    assert all(later < earlier for earlier, later in pairwise(g))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_real_and_fake_batches_may_differ_in_size(backend: Backend, count: int) -> None:
+    """Each term is the mean over its own batch."""
+    gan = make_gan(backend, n=3)
+    z = backend.asarray(np.random.default_rng(1).standard_normal((count, 2)))
+    still = SGD(lr=1e-12).attach(gan.D)
+    value, on_real, on_fake = discriminator_step(gan.G, gan.D, gan.loss, still, gan.real, z)
+    assert (len(on_real), len(on_fake)) == (3, count)
+    expected = float(gan.loss.forward(on_real, 1.0)) + float(gan.loss.forward(on_fake, 0.0))
+    assert float(value) == pytest.approx(expected)
+
+
+def test_float32_stays_float32(backend: Backend) -> None:
+    gan = make_gan(backend, dtype=np.float32, dropout=0.3)
+    value, on_real, on_fake = discriminator_step(
+        gan.G, gan.D, gan.loss, Adam(lr=0.01).attach(gan.D), gan.real, gan.z, real_label=0.9
+    )
+    g_value = generator_step(gan.G, gan.D, gan.loss, Adam(lr=0.01).attach(gan.G), gan.z)
+    arrays = [value, g_value, on_real, on_fake, gan.D.params, gan.D.grads, gan.G.params, gan.G.grads]
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+
+
+def vanilla_peak(n: int) -> int:
+    """Most bytes held during both steps of the vanilla GAN with a batch of n, once its work arrays are there."""
+    rng = np.random.default_rng(0)
+    G = Network([Linear(64, 256), ReLU(), Linear(256, 256), ReLU(), Linear(256, 784), Tanh()], 64, rng=rng)
+    D = Network(
+        [Linear(784, 256), LeakyReLU(), Linear(256, 256), LeakyReLU(), Dropout(0.3), Linear(256, 1)], 784, rng=rng
+    )
+    loss = BCEWithLogits().on(NUMPY, np.float32)
+    real, z = rng.random((n, 784), np.float32), rng.standard_normal((n, 64), np.float32)
+    discriminator, generator = Adam(lr=2e-4).attach(D), Adam(lr=2e-4, weight_decay=0.01).attach(G)
+
+    def step() -> None:
+        discriminator_step(G, D, loss, discriminator, real, z)
+        generator_step(G, D, loss, generator, z)
+
+    step()
+    tracemalloc.start()
+    step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_training_step_allocates_nothing_that_grows_with_the_batch() -> None:
+    assert abs(vanilla_peak(256) - vanilla_peak(64)) < 1024, "64 float32 images take 200,704 bytes"
