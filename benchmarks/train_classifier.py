@@ -4,9 +4,9 @@
     python benchmarks/train_classifier.py --out w.npz --images 6000 --epochs 2
 
 Adam on all 60,000 training images, moved by up to 2 pixels; the test images are looked at once, after the last epoch.
-The same seed on the same machine gives the same file; another BLAS rounds differently, and so gives other weights. That
-is why the file is shipped and hashed: put the SHA-256 that this prints into `nanogan/classifier.py` to replace it, and
-know that every FD-mnist figure then changes.
+The same seed on the same machine gives the same file; another BLAS, or another number of threads, rounds differently
+and so gives other weights. That is why the file is shipped and hashed. To replace it, put the SHA-256 that this prints
+into `nanogan/classifier.py`, and know that every FD-mnist figure then changes.
 """
 
 from __future__ import annotations

@@ -151,11 +151,12 @@ def test_labels_that_do_not_fit_are_refused(n: int, labels: Array) -> None:
 
 
 def test_the_script_trains_the_feature_network(tmp_path: Path) -> None:
-    """On 3,000 of the 60,000 images, twice: about 90 % of the test images."""
+    """On 2,000 of the 60,000 images, twice: about 79 % of the test images."""
     out = tmp_path / "w.npz"
-    script = [sys.executable, "benchmarks/train_classifier.py", "--out", str(out), "--images", "3000", "--epochs", "2"]
-    done = subprocess.run(script, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+    script = [sys.executable, "benchmarks/train_classifier.py", "--out", str(out), "--images", "2000", "--epochs", "2"]
+    env = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}  # 1 s; two threads on busy cores wait for each other
+    done = subprocess.run(script, capture_output=True, text=True, cwd=ROOT, env=env)
     assert done.returncode == 0, done.stderr
     accuracy = float(done.stdout.partition("half precision: ")[2].partition(" %")[0])
-    assert accuracy > 75
+    assert accuracy > 65
     assert hashlib.sha256(out.read_bytes()).hexdigest() in done.stdout
