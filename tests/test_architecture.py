@@ -26,7 +26,7 @@ ORDER = [
     {"recipes"},
     {"data", "metrics", "checkpoint", "gradcheck", "plots", "command_line"},
     {"proof", "training"},
-    {"runs"},
+    {"runs", "doctor"},
     {"__main__"},
 ]
 """Imports point from a later line to an earlier one, never within a line or forwards."""
