@@ -16,7 +16,7 @@ PACKAGE = Path(nanogan.__file__).parent
 MODULES = {path.stem: path for path in sorted(PACKAGE.glob("*.py"))}
 
 ORDER = [
-    {"errors"},
+    {"errors", "__version__"},
     {"backend"},
     {"backend_cupy", "functions"},
     {"layer", "losses", "optim"},
