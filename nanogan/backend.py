@@ -7,6 +7,7 @@ bottom of the house: it imports nothing of nanogan but errors. Read `layer.py` n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +29,8 @@ class Backend:
     xp: Any = np
     block_size = 32768
     """How many parameters an optimizer updates at a time: five blocks (640 KiB in float32) fit a second-level cache."""
+    adam_kernel: Callable[..., Any] | None = None
+    """Where there is one: the arithmetic of `optim.Adam.update` as a single kernel, updating p, m and v in place."""
     patch_block = 2**18
     """How many numbers of patches a convolution multiplies at a time: 1 MiB in float32, a second-level cache."""
 

@@ -31,7 +31,7 @@ from .optim import Optimizer
 TOLERANCE = 1e-6
 """A derivative passes if written and measured agree to this, relative to the larger of the two."""
 
-STEPS = (1e-3, 1e-4, 1e-5)
+STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
 """Distances h, tried in this order. A large one is hurt least by rounding, a small one hits kinks least."""
 
 ROUNDING = 16 * float(np.finfo(np.float64).eps)

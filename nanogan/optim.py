@@ -132,6 +132,9 @@ class Adam(Optimizer):
         xp, (m, v), (beta1, beta2) = self.backend.xp, moments, self.betas
         rate = self.lr * (1 - beta1) / (1 - beta1**self.t)  # lr m^ = rate M
         root_scale = math.sqrt((1 - beta2) / (1 - beta2**self.t))  # sqrt(v^) = root_scale sqrt(V)
+        if self.backend.adam_kernel:  # the lines below in one pass over memory
+            self.backend.adam_kernel(g, beta1, beta2, root_scale / rate, self.eps / rate, p, m, v)
+            return
         m *= beta1
         m += g
         xp.multiply(g, g, out=work)

@@ -208,9 +208,13 @@ def test_reads_are_counted(case: Callable[[Any], Any], expected: int, device_rea
 
 # ---- kernels
 
+UNFUSED = ("--fmad=false",)
+
 
 def test_kernel_runs_its_body_in_one_type() -> None:
-    kernel = xp.ElementwiseKernel("T x, T a", "T y, T z", "T t = a * x; y = t + y; z -= sqrt(t)", "example")
+    kernel = xp.ElementwiseKernel(
+        "T x, T a", "T y, T z", "T t = a * x; y = t + y; z -= sqrt(t)", "example", options=UNFUSED
+    )
     x, y, z = device(3), device(3), device(3)
     kernel(x, 0.1, y, z)
     t = np.float32(0.1) * x.get()
@@ -220,7 +224,9 @@ def test_kernel_runs_its_body_in_one_type() -> None:
 
 
 def test_kernel_leaves_its_inputs_alone() -> None:
-    kernel = xp.ElementwiseKernel("T x", "T y, T z", "T t = x; t += y; t *= x; y = t; z = x", "example")
+    kernel = xp.ElementwiseKernel(
+        "T x", "T y, T z", "T t = x; t += y; t *= x; y = t; z = x", "example", options=UNFUSED
+    )
     x, y, z = device(3), device(3), xp.empty(3, dtype=np.float32)
     kernel(x, y, z)
     assert x.get().tolist() == z.get().tolist() == [0, 1, 2] and y.get().tolist() == [0, 2, 8]
@@ -229,11 +235,16 @@ def test_kernel_leaves_its_inputs_alone() -> None:
 @pytest.mark.parametrize("body", ["y = 0.5 * x", "y = x if x > 0 else a", "y = x ** a", "import os"])
 def test_kernel_refuses_what_c_and_python_read_differently(body: str) -> None:
     with pytest.raises(SyntaxError):
-        xp.ElementwiseKernel("T x, T a", "T y", body, "example")
+        xp.ElementwiseKernel("T x, T a", "T y", body, "example", options=UNFUSED)
+
+
+def test_kernel_refuses_to_be_fused() -> None:
+    with pytest.raises(AssertionError, match="fuse"):
+        xp.ElementwiseKernel("T x", "T y", "y = x", "example")
 
 
 def test_kernel_refuses_wrong_arguments() -> None:
-    kernel = xp.ElementwiseKernel("T x", "T y", "y = x", "example")
+    kernel = xp.ElementwiseKernel("T x", "T y", "y = x", "example", options=UNFUSED)
     for args in ((device(2),), (device(2), HOST[0]), (HOST[0], device(3)), (device(2), device(2).astype(np.float64))):
         with pytest.raises(TypeError):
             kernel(*args)

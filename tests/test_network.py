@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ NESTED: list[Layer] = [
 ]
 
 
-def network(backend: Backend, layers: list[Layer] = NESTED, shape: Any = (2, 2), **settings: Any) -> Network:
+def network(backend: Backend, layers: Sequence[Layer] = NESTED, shape: Any = (2, 2), **settings: Any) -> Network:
     settings = {"dtype": np.float64, "rng": np.random.default_rng(0), **settings}
     return Network(layers, shape, backend=backend, **settings)
 

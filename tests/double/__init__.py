@@ -18,8 +18,21 @@ should have been `xp.`; here it is a TypeError. What it can't show: kernels, mem
 it, and compares it with the real package where that is installed.
 """
 
+import sys
+
+import pytest
+
+from nanogan.backend_cupy import CupyBackend
+
 from .array import Reads, ndarray, reads
 from .manifest import MANIFEST
 from .module import cupy
 
-__all__ = ["MANIFEST", "Reads", "cupy", "ndarray", "reads"]
+__all__ = ["MANIFEST", "Reads", "backend", "cupy", "ndarray", "reads"]
+
+
+def backend() -> CupyBackend:
+    """nanogan's own CupyBackend, all of its code, on the double in place of CuPy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", cupy)
+        return CupyBackend()

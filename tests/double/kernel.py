@@ -26,9 +26,13 @@ ALLOWED = (
 class ElementwiseKernel:
     """kernel(*inputs, *outputs): `operation` for every element; outputs are read and overwritten in place."""
 
-    def __init__(self, in_params: str, out_params: str, operation: str, name: str = "kernel") -> None:
+    def __init__(
+        self, in_params: str, out_params: str, operation: str, name: str = "kernel", *, options: tuple[str, ...] = ()
+    ) -> None:
         self.inputs, self.outputs = _names(in_params), _names(out_params)
         self.name = name
+        if "--fmad=false" not in options:
+            raise AssertionError(f"kernel {name}: a GPU would fuse its multiplications and additions, NumPy does not")
         statements = [statement.strip().removeprefix("T ") for statement in operation.split(";")]
         # x += y as x = x + (y), so that no array changes before all is computed
         tree = ast.parse("\n".join(re.sub(r"^(\w+) ([-+*/])= (.*)", r"\1 = \1 \2 (\3)", s) for s in statements))

@@ -1,0 +1,61 @@
+"""python -m nanogan COMMAND: what is done with a GAN after training. `python -m nanogan --help` lists the commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .command_line import Parser, choose_seed, errors_in_one_line, positive_int, seed
+from .errors import InputError
+
+
+def sample(args: argparse.Namespace) -> int:
+    """Draw new images with a trained generator."""
+    from .plots import save_grid
+    from .training import generate, load_generator
+
+    out = Path(args.out)
+    if out.suffix not in (".png", ".npy"):
+        raise InputError(f"--out {out}: expected a name ending in .png (a grid) or .npy (an array)")
+    G, recipe = load_generator(args.checkpoint)
+    if args.seed is None:
+        args.seed = choose_seed()
+        print(f"seed {args.seed}")
+    rng = np.random.default_rng(args.seed)
+    z = recipe.draw_noise(rng, np.empty((args.count, recipe.noise_size), G.dtype))
+    images = generate(G, recipe, z)
+    try:
+        if out.suffix == ".png":
+            save_grid(out, images)
+        else:
+            gray = images[..., 0] if images.shape[-1] == 1 else images
+            np.save(out, gray.astype(np.float32))
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
+    print(f"{args.count} images in {out}")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = Parser(prog="python -m nanogan", description="Use a GAN that was trained.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    command = commands.add_parser("sample", help="draw new images with a trained generator", description=sample.__doc__)
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of a run")
+    command.add_argument("--count", type=positive_int, default=64, metavar="N", help="how many (default: 64)")
+    command.add_argument(
+        "--seed", type=seed, metavar="S", help="makes the images repeatable (default: chosen, printed)"
+    )
+    command.add_argument("--out", default="samples.png", metavar="FILE", help=".png: a grid; .npy: float32, in [0, 1]")
+    command.set_defaults(run=sample)
+
+    args = parser.parse_args(arguments)
+    with errors_in_one_line(parser.prog):
+        return args.run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What nanogan's commands share: arguments that are checked, and errors as one line with exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from .backend import BACKENDS
+from .errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line. `--help` prints the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def positive_int(text: str) -> int:
+    """An argument type: a whole number of at least 1."""
+    return _checked(int, text, lambda number: number >= 1, "a whole number of at least 1")
+
+
+def seed(text: str) -> int:
+    """An argument type: a whole number of at least 0."""
+    return _checked(int, text, lambda number: number >= 0, "a whole number of at least 0")
+
+
+def _checked(kind: Callable[[str], Any], text: str, is_right: Callable[[Any], bool], expected: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not is_right(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+    return value
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that every training command has. What isn't given is None, for `complete` to fill in."""
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=positive_int, metavar="N", help="epochs in all (default: the recipe's)")
+    length.add_argument("--steps", type=positive_int, metavar="N", help="training steps in all, instead of epochs")
+    parser.add_argument("--batch-size", type=positive_int, metavar="N", help="images a step (default: the recipe's)")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="numpy", help="where to compute (default: numpy, the CPU)"
+    )
+    parser.add_argument("--dtype", choices=("float32", "float64"), help="precision (default: float32)")
+    parser.add_argument("--seed", type=seed, metavar="N", help="makes the run repeatable (default: chosen and printed)")
+    parser.add_argument("--data", metavar="PATH", help="a folder of IDX files or pictures, or a .npy or .npz file")
+    parser.add_argument("--out", metavar="DIR", help="folder for the results (default: runs/RECIPE)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in the output folder")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def complete(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
+    """Fill in every argument that wasn't given: from `defaults` (a saved run's or the recipe's), the seed by chance."""
+    if args.epochs or args.steps:
+        defaults = {name: value for name, value in defaults.items() if name not in ("epochs", "steps")}
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    if args.seed is None:
+        args.seed = choose_seed()
+        print(f"seed {args.seed}", flush=True)
+
+
+def choose_seed() -> int:
+    """A seed from the system's entropy: short enough to be typed again."""
+    return secrets.randbelow(2**31)
+
+
+@contextmanager
+def errors_in_one_line(program: str) -> Iterator[None]:
+    """Turn an InputError into its one line on stderr and exit status 2."""
+    try:
+        yield
+    except InputError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except MemoryError:
+        print(f"{program}: error: out of memory; choose a smaller --batch-size or less data", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,233 @@
+"""Images: the bundled MNIST, and whatever else a user hands over; splits; shuffled batches.
+
+Everything becomes one array of shape (N, H, W, C), channels last, scaled to the pixel range that a recipe wants. Files
+are read with care: what is truncated, mislabelled or empty raises an InputError that names the file and what was
+expected of it. MNIST: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/ (format: the section on IDX files).
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, Shape
+from .errors import InputError
+
+MNIST_FOLDER = Path(__file__).parent / "mnist"
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+PixelRange = tuple[float, float]
+
+
+def load_mnist(
+    split: str = "train",
+    *,
+    scale: PixelRange = (-1.0, 1.0),
+    dtype: Any = np.float32,
+    folder: str | Path = MNIST_FOLDER,
+) -> tuple[Array, Array]:
+    """Images (N, 28, 28, 1) scaled to `scale`, and labels (N,), uint8, of the "train" or the "test" part.
+
+    folder: where the IDX files lie, gzipped or not; Fashion-MNIST, KMNIST and EMNIST use the same names.
+    Raises InputError naming the file that is missing or not what its name says.
+    """
+    prefix = {"train": "train", "test": "t10k"}.get(split)
+    if prefix is None:
+        raise InputError(f"split {split!r} is unknown: choose train or test")
+    image_file = _idx_file(Path(folder), split, "images")
+    label_file = _idx_file(Path(folder), split, "labels")
+    images, labels = read_idx(image_file, axes=3), read_idx(label_file, axes=1)
+    if len(images) != len(labels):
+        raise InputError(f"{label_file}: expected {len(images)} labels, one for each image, found {len(labels)}")
+    return rescale(images[..., np.newaxis], scale, dtype), labels
+
+
+def load_images(
+    path: str | Path, image_shape: Shape = (28, 28, 1), *, scale: PixelRange = (-1.0, 1.0), dtype: Any = np.float32
+) -> Array:
+    """Images (N, *image_shape), scaled to `scale`, from any of:
+
+    - a folder with IDX files (its training images are taken),
+    - a .npy file, or an .npz with one array (or one called "images"): (N, H, W) or (N, H, W, C); uint8 in 0..255, or
+      floating point in [0, 1] or [-1, 1],
+    - a folder of PNG or JPEG pictures, converted to grey or colour and resized to `image_shape`.
+
+    Raises InputError where the path holds none of these or the images have another shape.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; expected IDX files, a .npy or .npz file, or pictures")
+    if path.is_dir():
+        if any(path.glob("*-ubyte*")):
+            images = read_idx(_idx_file(path, "train", "images"), axes=3)
+        else:
+            images = _read_pictures(path, image_shape)
+    elif path.suffix in (".npy", ".npz"):
+        images = _read_array(path)
+    else:
+        raise InputError(f"{path}: expected a folder, or a file ending in .npy or .npz")
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or images.shape[1:] != image_shape:
+        raise InputError(f"{path}: expected images of shape {image_shape}, found an array of shape {images.shape}")
+    if len(images) == 0:
+        raise InputError(f"{path}: expected images, found none")
+    try:
+        return rescale(images, scale, dtype)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def rescale(images: Array, scale: PixelRange, dtype: Any = np.float32) -> Array:
+    """Images with black at scale[0] and white at scale[1].
+
+    images: uint8 (black 0, white 255), or floating point in [0, 1], or in [-1, 1] if any number is negative.
+    """
+    if images.dtype == np.uint8:
+        low, high = 0.0, 255.0
+    elif images.dtype.kind == "f":
+        smallest, largest = float(images.min()), float(images.max())
+        if not (-1 <= smallest and largest <= 1):  # also where one is NaN
+            raise InputError(f"expected pixels in [0, 1] or [-1, 1], found {smallest:g} to {largest:g}")
+        low, high = (-1.0 if smallest < 0 else 0.0), 1.0
+    else:
+        raise InputError(f"expected pixels of uint8 or a floating point type, found {images.dtype}")
+    if (low, high) == tuple(scale):
+        return images.astype(dtype)
+    scaled = images.astype(dtype)
+    scaled *= (scale[1] - scale[0]) / (high - low)
+    scaled += scale[0] - low * (scale[1] - scale[0]) / (high - low)
+    return scaled
+
+
+# ---- reading files
+
+
+def read_idx(path: Path, *, axes: int) -> Array:
+    """The uint8 array of an IDX file, gzipped or not: 3 axes for images, 1 for labels.
+
+    An IDX file is a big-endian header (0, 0, 8 for uint8, the number of axes; the length of each axis) and the bytes.
+    """
+    content = _content(path)
+    header = 4 + 4 * axes
+    if len(content) < header or content[:4] != bytes((0, 0, 8, axes)):
+        raise InputError(
+            f"{path}: expected an IDX file of uint8 with {axes} axes (first bytes 0 0 8 {axes}), "
+            f"found {' '.join(str(byte) for byte in content[:4]) or 'an empty file'}"
+        )
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=axes, offset=4))
+    if len(content) != header + math.prod(shape):
+        raise InputError(
+            f"{path}: its header says {shape}, which takes {header + math.prod(shape):,} bytes, but it has "
+            f"{len(content):,}; the file is truncated or damaged"
+        )
+    if 0 in shape:
+        raise InputError(f"{path}: expected images or labels, found none (shape {shape})")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, unzipped if gzip wrote it."""
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read ({error}); fetch the file again") from None
+
+
+def _idx_file(folder: Path, split: str, kind: str) -> Path:
+    """The folder's one IDX file of "images" or "labels", whatever its prefix (EMNIST has one) and ending (.gz)."""
+    prefix = {"train": "train", "test": "t10k"}[split]
+    found = sorted(folder.glob(f"*{prefix}-{kind}?idx*"))
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise InputError(f"{folder}: expected one file named like {prefix}-{kind}-idx3-ubyte.gz, found {names}")
+    return found[0]
+
+
+def _read_array(path: Path) -> Array:
+    """The images in a .npy or .npz file. Pickled objects are refused: reading them would run code."""
+    try:
+        with open(path, "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            name = "images" if "images" in loaded.files else loaded.files[0] if len(loaded.files) == 1 else None
+            if name is None:
+                held = ", ".join(loaded.files) or "none"
+                raise InputError(f"{path}: expected one array, or one called images; found {held}")
+            return loaded[name]
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read as an array of images ({error})") from None
+
+
+def _read_pictures(folder: Path, image_shape: Shape) -> Array:
+    """Every PNG and JPEG picture of a folder as uint8 (N, *image_shape), in the order of the names."""
+    from PIL import Image, UnidentifiedImageError
+
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_ENDINGS)
+    if not files:
+        raise InputError(f"{folder}: expected IDX files or pictures ({', '.join(PICTURE_ENDINGS)}), found none")
+    height, width, channels = image_shape
+    pictures = np.empty((len(files), *image_shape), np.uint8)
+    for picture, file in zip(pictures, files, strict=True):
+        try:
+            with Image.open(file) as opened:
+                converted = opened.convert("L" if channels == 1 else "RGB").resize((width, height))
+        except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            raise InputError(f"{file}: cannot be read as a picture ({error})") from None
+        picture[...] = np.asarray(converted).reshape(image_shape)
+    return pictures
+
+
+# ---- parts and batches
+
+
+def train_test_split(images: Array, test: float = 0.2, *, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Two disjoint random parts of `images`, in random order: all but the share `test`, and that share."""
+    if not 0 < test < 1 or not 0 < round(len(images) * test) < len(images):
+        raise InputError(f"train_test_split: a share of {test} leaves one part of {len(images)} images empty")
+    order = rng.permutation(len(images))
+    held_out = round(len(images) * test)
+    return images[order[held_out:]], images[order[:held_out]]
+
+
+class Batches:
+    """Shuffled batches of indices 0..count-1, epoch after epoch; the last, partial batch of an epoch is dropped.
+
+    The position is two attributes, `order` (this epoch's shuffle) and `position` (indices already given), so it can be
+    saved in the middle of an epoch and continued exactly. Raises InputError if there are fewer images than a batch has.
+    """
+
+    def __init__(self, count: int, batch_size: int, rng: np.random.Generator) -> None:
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size}: expected at least 1")
+        if batch_size > count:
+            raise InputError(
+                f"batch size {batch_size} is larger than the data set of {count} images: choose a smaller one"
+            )
+        self.batch_size, self.rng = batch_size, rng
+        self.steps_per_epoch = count // batch_size
+        self.order = rng.permutation(count)
+        self.position = 0
+
+    def __iter__(self) -> Iterator[Array]:
+        while True:
+            yield self.next()
+
+    def next(self) -> Array:
+        """Indices (batch_size,) of the next batch; shuffles when an epoch is over."""
+        if self.position + self.batch_size > len(self.order):
+            self.order = self.rng.permutation(len(self.order))
+            self.position = 0
+        rows = self.order[self.position : self.position + self.batch_size]
+        self.position += self.batch_size
+        return rows

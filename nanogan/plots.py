@@ -1,0 +1,75 @@
+"""Pictures: grids of images, their animation, and the loss curves.
+
+Grids and animations are pixels and need only Pillow; the curves are drawn with matplotlib. Both are imported where they
+are used, so that `import nanogan` stays light.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backend import Array
+
+
+def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zoom: int = 2) -> None:
+    """Draw images (N, H, W, C), values in [0, 1], as one picture: `columns` a row (as square as may be by default).
+
+    Each pixel is drawn as zoom x zoom, with a dark line between images.
+    """
+    from PIL import Image
+
+    count, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows, gap = math.ceil(count / columns), 1
+    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 0.2)
+    for position, image in enumerate(images):
+        top = gap + (position // columns) * (height + gap)
+        left = gap + (position % columns) * (width + gap)
+        grid[top : top + height, left : left + width] = image
+    pixels = (np.clip(grid, 0, 1) * 255).round().astype(np.uint8).repeat(zoom, axis=0).repeat(zoom, axis=1)
+    Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(path)
+
+
+def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_frame: float = 0.2) -> None:
+    """Join picture files into an animated GIF that loops, and rests on the last frame."""
+    from PIL import Image
+
+    if not frames:
+        return
+    pictures = []
+    for frame in frames:
+        with Image.open(frame) as opened:
+            pictures.append(opened.copy())
+    durations = [int(1000 * seconds_per_frame)] * (len(pictures) - 1) + [2000]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+
+
+def save_losses(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Draw both losses and D's mean outputs over the epochs, with the values at equilibrium as dashed lines.
+
+    rows: one dictionary an epoch with epoch, d_loss, g_loss, d_real, d_fake.
+    """
+    from matplotlib.figure import Figure  # no pyplot: nothing opens a window, nothing is global
+
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, outputs = figure.subplots(1, 2)
+    marker = "o" if len(rows) < 3 else None
+    for name, label, color in (("d_loss", "discriminator", "C0"), ("g_loss", "generator", "C1")):
+        losses.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
+    losses.axhline(2 * math.log(2), color="C0", linestyle="--", linewidth=1, label="2 ln 2, D at equilibrium")
+    losses.axhline(math.log(2), color="C1", linestyle="--", linewidth=1, label="ln 2, G at equilibrium")
+    losses.set(title="losses", xlabel="epoch", ylim=(0, None))
+    for name, label, color in (("d_real", "D(x), real", "C2"), ("d_fake", "D(G(z)), generated", "C3")):
+        outputs.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
+    outputs.axhline(0.5, color="grey", linestyle="--", linewidth=1, label="1/2, at equilibrium")
+    outputs.set(title="what D says: probability of real", xlabel="epoch", ylim=(0, 1))
+    for axes in (losses, outputs):
+        axes.legend(fontsize=8)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
