@@ -24,7 +24,7 @@ ORDER = [
     {"network"},
     {"gan"},
     {"recipes"},
-    {"data", "metrics", "checkpoint", "gradcheck", "plots", "command_line"},
+    {"data", "metrics", "checkpoint", "gradcheck", "interop", "plots", "command_line"},
     {"proof", "training"},
     {"runs", "doctor"},
     {"__main__"},
