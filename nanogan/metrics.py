@@ -74,8 +74,8 @@ def frechet_distance(real: Array, fake: Array) -> float:
     real: (N, d)   fake: (M, d)   result: in squared units of the points; 0 for equal sets, and biased upwards by small
     sets, so compare only figures from equally many points.
 
-    S_r S_f isn't symmetric, but has the eigenvalues of R S_f R with R = S_r^(1/2), which is: the last trace is the sum
-    of the square roots of those. R = Q L^(1/2) Q^T follows from S_r = Q L Q^T.
+    S_r S_f isn't symmetric, but it has the eigenvalues of R S_f R, R = S_r^(1/2), which is: so the last trace is the sum
+    of their square roots. R is Q L^(1/2) Q^T, where S_r = Q L Q^T.
 
     Source: Dowson and Landau 1982; as a score for GANs Heusel et al. 2017, eq. 6, on Inception's features: FID. On the
     features of `classifier.py` it is called FD-mnist.
