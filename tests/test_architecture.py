@@ -24,8 +24,8 @@ ORDER = [
     {"network"},
     {"gan"},
     {"recipes"},
-    {"data", "metrics", "checkpoint", "gradcheck", "interop", "plots", "command_line"},
-    {"proof", "training"},
+    {"data", "metrics", "checkpoint", "gradcheck", "interop", "plots", "command_line", "classifier"},
+    {"proof", "training", "mixtures", "evaluation"},
     {"runs", "doctor"},
     {"__main__"},
 ]
