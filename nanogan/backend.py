@@ -70,6 +70,13 @@ def get_backend(name: str = "numpy") -> Backend:
     raise InputError(f"backend {name!r} is unknown: choose one of {', '.join(BACKENDS)}")
 
 
+def gpu_facts() -> dict[str, str]:
+    """What is found of CuPy, driver and device, and what --backend cupy would do, by name; nothing is raised."""
+    from .backend_cupy import facts
+
+    return facts()
+
+
 class Workspace:
     """Something that computes on a backend in a dtype and owns named work arrays.
 

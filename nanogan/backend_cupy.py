@@ -115,7 +115,7 @@ def facts() -> dict[str, str]:
     try:
         cupy = _imported_cupy()
     except InputError as error:
-        return {"--backend cupy": f"stops with: {error}"}
+        return {"CuPy": "not usable", "--backend cupy": f"stops with: {error}"}
     runtime = cupy.cuda.runtime
     driver = runtime.driverGetVersion()
     found = {

@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 
 from .backend import NUMPY, Array, Shape
+from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step
 from .gradcheck import BATCH, Derivative, Report, Row, check_layer, check_loss, check_step
 from .layer import Layer
-from .layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh
+from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits, Loss
-from .network import Network, Sequential
+from .network import Network, Sequential, Skip
+from .norm import BatchNorm
 from .optim import SGD, Adam, Optimizer
 
 LAYERS: tuple[tuple[Layer, Shape], ...] = (
@@ -37,6 +39,13 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Reshape((2, 3, 2)), (12,)),
     (Flatten(), (2, 3, 2)),
     (Dropout(0.3), (9,)),
+    (Maxout(4, 3, 3), (4,)),
+    (Upsample(2), (2, 3, 2)),
+    (Conv2d(2, 3, 4, stride=2, padding=1), (5, 6, 2)),
+    (ConvTranspose2d(3, 2, 4, stride=2, padding=1, output_padding=1), (2, 3, 3)),
+    (BatchNorm(3), (3,)),
+    (BatchNorm(2), (3, 2, 2)),
+    (Skip([Linear(4, 3), Tanh()]), (4,)),
     (Sequential([Linear(5, 4), Tanh(), Linear(4, 3)]), (5,)),
 )
 

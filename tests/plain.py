@@ -172,15 +172,15 @@ def _pixels(x: Host) -> Host:
     return x.reshape(-1, x.shape[-1])
 
 
-# ---- losses: one term of the sum, and its slope, in 60 decimal digits so that no magnitude is too large or too small
+# ---- losses: one term of the sum, and its slope, in so many digits that nothing is lost
 
 
 def _decimal(f: Any) -> Any:
-    """f in 60 digits, for arguments and results that are floats."""
+    """f in 400 digits, for arguments and results that are floats: enough to tell 1 + 1e-308 from 1."""
 
     def exact(*arguments: float) -> float:
         with localcontext() as context:
-            context.prec = 60
+            context.prec = 400
             return float(f(*map(Decimal, arguments)))
 
     return exact

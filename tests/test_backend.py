@@ -78,7 +78,7 @@ def test_cupy_is_chosen_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_package() -> None:
     said = refusal("cupy")
     assert said.startswith("backend cupy: CuPy is not installed; pip install ") and said.endswith("--backend numpy")
-    assert facts() == {"--backend cupy": f"stops with: {said}"}
+    assert facts() == {"CuPy": "not usable", "--backend cupy": f"stops with: {said}"}
 
 
 @pytest.mark.skipif(not HAS_CUPY, reason="the real cupy package is not installed")

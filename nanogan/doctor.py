@@ -1,0 +1,53 @@
+"""What `python -m nanogan doctor` prints: where nanogan would compute on this machine, and what is known about that.
+
+A leaf: it knows the backends and nothing else of nanogan. To read a report of trouble, read this one first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__
+from .backend import gpu_facts
+
+UNTRIED = """\
+nanogan has never been run on a GPU: none was at hand. Its CuPy code is checked on a strict double of CuPy, and its
+kernel is compiled for a GPU. `pytest -m gpu` runs the same tests on a real device; please report what it says."""
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def report() -> str:
+    """Versions, BLAS and its threads, CuPy, driver, device and what would be used; a fact a line, then a remark."""
+    facts = {
+        "nanogan": __version__,
+        "python": f"{platform.python_version()} on {platform.platform()}",
+        "numpy": np.__version__,
+        "BLAS": f"{blas_name()}, {blas_threads()} threads, {os.cpu_count()} CPUs",
+        **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        "--backend numpy": "works, and is the default",
+        **gpu_facts(),
+    }
+    width = max(map(len, facts))
+    return "\n".join([*(f"{name:{width}}  {fact}" for name, fact in facts.items()), "", UNTRIED])
+
+
+def blas_name() -> str:
+    """The library of matrix products that NumPy was built with, and its version."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def blas_threads() -> str:
+    """How many threads a matrix product may use: asked of the OpenBLAS in NumPy's wheels, "unknown" of any other."""
+    package = Path(np.__file__).parent
+    for library in [*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")]:
+        loaded = ctypes.CDLL(str(library))  # the copy that NumPy has loaded, not a second one
+        for name in ("scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads"):
+            if hasattr(loaded, name):
+                return str(getattr(loaded, name)())
+    return "unknown"

@@ -1,0 +1,127 @@
+"""nanogan follows PyTorch: 20 training steps of four GANs, 50 steps of the optimizers, and every loss, in float64.
+
+`golden/make_golden.py` made the files and says what is in them. PyTorch isn't needed here.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from golden.make_golden import (
+    FOLDER,
+    LOSSES,
+    OPTIMIZERS,
+    RUNS,
+    TARGETS,
+    Run,
+    batches,
+    descent,
+    digest,
+    first_weights,
+)
+
+import nanogan
+from nanogan import Adam, LeakyReLU, Linear, Network, ReLU, discriminator_step, generator_step
+from nanogan.backend import Array, Backend
+from nanogan.layer import Layer
+
+
+def golden(name: str) -> dict[str, Array]:
+    with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+def network(backend: Backend, weights: list[tuple[Array, Array]], hidden: Layer, output: str) -> Network:
+    """Linear layers of these weights with activations between them, and perhaps one at the end."""
+    layers: list[Layer] = []
+    for W, _ in weights:
+        layers += [Linear(*W.shape), hidden]
+    layers[-1:] = [getattr(nanogan, output)()] if output else []
+    net = Network(layers, len(weights[0][0]), backend=backend, dtype=np.float64)
+    positions = [position for position, layer in enumerate(layers) if isinstance(layer, Linear)]
+    net.load_state_dict(
+        {
+            f"{position}.{name}": array
+            for position, pair in zip(positions, weights, strict=True)
+            for name, array in zip("Wb", pair, strict=True)
+        }
+    )
+    return net
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_twenty_training_steps_are_pytorchs(run: Run, backend: Backend) -> None:
+    expected = golden(run.name)
+    G_weights, D_weights = first_weights(run)
+    G = network(backend, G_weights, ReLU(), run.outputs[0])
+    D = network(backend, D_weights, LeakyReLU(slope=0.2) if run.hidden == "LeakyReLU" else ReLU(), run.outputs[1])
+    loss = getattr(nanogan, run.loss)().on(backend, np.float64)
+    adam = Adam(lr=run.lr, betas=run.betas, weight_decay=run.weight_decay)
+    of_D, of_G = adam.attach(D), adam.attach(G)
+    d_losses, g_losses = [], []
+    for host in batches(run):
+        real, z, z_again = map(backend.asarray, host)
+        d_loss, _, _ = discriminator_step(G, D, loss, of_D, real, z, real_label=run.real_label)
+        d_losses.append(float(d_loss))
+        g_losses.append(float(generator_step(G, D, loss, of_G, z_again)))
+
+    np.testing.assert_allclose(d_losses, expected["d_losses"], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(g_losses, expected["g_losses"], rtol=0, atol=1e-9)
+    for name, net in (("G", G), ("D", D)):
+        linears = [layer for layer in net.layers if isinstance(layer, Linear)]
+        assert len(linears) == sum(key.startswith(name) for key in expected) / 2
+        for position, layer in enumerate(linears):
+            for which in "Wb":
+                got = digest(backend.to_host(getattr(layer, which)))
+                np.testing.assert_allclose(got, expected[f"{name} {position} {which}"], rtol=0, atol=1e-9)
+
+
+def test_a_digest_sees_a_change_of_any_number() -> None:
+    weights = np.zeros((40, 50))
+    before = digest(weights)
+    for index in ((0, 0), (17, 3), (39, 49)):
+        changed = weights.copy()
+        changed[index] = 1e-6
+        assert np.abs(digest(changed) - before).max() > 1e-9
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_fifty_steps_of_an_optimizer_are_pytorchs(name: str, backend: Backend) -> None:
+    kind, settings = OPTIMIZERS[name]
+    start, gradients = descent()
+
+    class Numbers:
+        params, grads = backend.asarray(start.copy()), backend.asarray(np.zeros_like(start))
+
+    numbers: Any = Numbers()
+    numbers.backend = backend
+    optimizer = getattr(nanogan, kind)(**settings).attach(numbers)
+    path = []
+    for g in gradients:
+        numbers.grads[...] = backend.asarray(g)
+        optimizer.step()
+        path.append(backend.to_host(numbers.params).copy())
+    np.testing.assert_allclose(path, golden("optimizers")[name], rtol=0, atol=1e-9)
+    assert np.abs(np.diff(path, axis=0)).min(axis=0).max() > 1e-6, "the parameters do move"
+
+
+@pytest.mark.parametrize("t", TARGETS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_and_their_slopes_are_pytorchs(name: str, t: float, backend: Backend) -> None:
+    """One number at a time, so that a sum hides nothing: from logits of 1e4 to probabilities of exactly 0 and 1."""
+    values, slopes = golden("losses")[f"{name} {t}"]
+    loss = getattr(nanogan, name)(reduction="sum").on(backend, np.float64)
+    x = backend.asarray(LOSSES[name])
+    got = [float(loss.forward(x[i : i + 1], t)) for i in range(len(values))]
+    np.testing.assert_allclose(got, values, rtol=1e-12, atol=1e-15)
+    # PyTorch's bound of 1e-12 on p (1 - p) is a float32, so that it differs in the ninth digit.
+    np.testing.assert_allclose(backend.to_host(loss.backward(x, t)), slopes, rtol=1e-8, atol=1e-15)
+
+
+def test_the_runs_differ_where_their_names_say() -> None:
+    """Each golden run has its own losses: none was made from another's settings by mistake."""
+    first = [golden(run.name)["d_losses"][0] for run in RUNS]
+    assert all(abs(one - other) > 1e-3 for one, other in pairwise(sorted(first)))
