@@ -9,7 +9,7 @@ from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step
 from .layer import FanIn, Glorot, Layer, Normal, Uniform
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
-from .losses import BCE, L1, MSE, BCEWithLogits
+from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam
@@ -28,6 +28,7 @@ __all__ = [
     "BatchNorm",
     "Conv2d",
     "ConvTranspose2d",
+    "CrossEntropy",
     "Dropout",
     "FanIn",
     "Flatten",

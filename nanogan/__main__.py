@@ -39,6 +39,21 @@ def sample(args: argparse.Namespace) -> int:
     return 0
 
 
+def gradcheck(args: argparse.Namespace) -> int:
+    """Prove every gradient by finite differences: all layers, losses, optimizers and recipes, or a layer of yours."""
+    from . import proof
+
+    return proof.run(args.layer)
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Say what nanogan finds on this machine, and what it would use."""
+    from .doctor import report
+
+    print(report())
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="python -m nanogan", description="Use a GAN that was trained.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
@@ -51,6 +66,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     command.add_argument("--out", default="samples.png", metavar="FILE", help=".png: a grid; .npy: float32, in [0, 1]")
     command.set_defaults(run=sample)
+
+    command = commands.add_parser("gradcheck", help="prove the gradients", description=gradcheck.__doc__)
+    command.add_argument(
+        "--layer", metavar="FILE.py:CLASS", help="prove this layer alone; it is made without arguments"
+    )
+    command.set_defaults(run=gradcheck)
+
+    command = commands.add_parser("doctor", help="what this machine has", description=doctor.__doc__)
+    command.set_defaults(run=doctor)
 
     args = parser.parse_args(arguments)
     with errors_in_one_line(parser.prog):

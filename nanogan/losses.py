@@ -159,3 +159,64 @@ class MSE(Loss):
         """2 (x - t)"""
         self.xp.subtract(x, t, out=out)
         return self.xp.multiply(out, 2, out=out)
+
+
+class CrossEntropy(Loss):
+    """Cross-entropy of the classes' probabilities p = softmax(x), x being logits, with the true class t of each row:
+
+        -log p_t  =  log(sum_k exp(x_k)) - x_t        p_k = exp(x_k) / sum_j exp(x_j)
+
+    x: (N, K)   t: (N,) integers in 0 ... K - 1. One term a row, so "mean" divides by N. Each row's largest logit is
+    subtracted first: p doesn't change, and no exp overflows. Not a GAN's loss: it trains the classifier that judges
+    one (`classifier.py`).
+    """
+
+    def forward(self, x: Array, t: Array | float) -> Array:
+        """The mean (or sum) over the rows of log(sum_k exp(x_k)) - x_t"""
+        is_target = self._is_target(x, t)
+        shifted, work = self._shifted(x), self.buffer("work", x.shape)
+        self.xp.exp(shifted, out=work)
+        terms = work.sum(axis=1, out=self.buffer("terms", x.shape[:1]))
+        self.xp.log(terms, out=terms)
+        self.xp.multiply(shifted, is_target, out=work)  # x_t - max_k x_k in one place of each row, else 0
+        total = terms.sum() - work.sum()
+        return total / len(x) if self.reduction == "mean" else total
+
+    def backward(self, x: Array, t: Array | float, out: Array | None = None) -> Array:
+        """dx_k = (p_k - [k = t]) / N, or without the N for a sum:
+
+        d(log sum_j exp(x_j))/dx_k = exp(x_k) / sum_j exp(x_j) = p_k,   d(x_t)/dx_k = [k = t]
+        """
+        is_target = self._is_target(x, t)
+        dx = self.buffer("dx", x.shape) if out is None else out
+        self.xp.exp(self._shifted(x), out=dx)
+        dx /= dx.sum(axis=1, keepdims=True, out=self.buffer("row", (len(x), 1)))
+        dx -= is_target
+        if self.reduction == "mean":
+            dx /= len(x)
+        return dx
+
+    def _shifted(self, x: Array) -> Array:
+        """x - max_k x_k"""
+        largest = x.max(axis=1, keepdims=True, out=self.buffer("row", (len(x), 1)))
+        return self.xp.subtract(x, largest, out=self.buffer("shifted", x.shape))
+
+    def _is_target(self, x: Array, t: Array | float) -> Array:
+        """[k = t] for every row and class, as 1 and 0: (N, K)
+
+        Raises TypeError or ShapeError unless x and t fit the loss and each other. That 0 <= t < K is not looked at, as
+        it would wait for a GPU: a label outside belongs to no class.
+        """
+        if x.dtype != self.dtype:
+            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.on(backend, dtype)")
+        if isinstance(t, (int, float)) or x.ndim != 2 or t.shape != x.shape[:1] or t.dtype.kind not in "iu":
+            got = f"{x.shape} and {t if isinstance(t, (int, float)) else f'{t.dtype} {t.shape}'}"
+            raise ShapeError(f"{self}: expected logits (N, K) and integer targets (N,), got {got}")
+        classes = self.xp.arange(x.shape[1])
+        return self.xp.equal(t[:, None], classes, out=self.buffer("is target", x.shape))
+
+    def probability(self, x: Array) -> Array:
+        """softmax(x): (N, K), each row with sum 1. A new array."""
+        p = self.xp.exp(x - x.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return p

@@ -24,7 +24,7 @@ from .gan import discriminator_step, generator_step
 from .gradcheck import BATCH, check_layer, check_loss, check_step
 from .layer import Layer
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
-from .losses import BCE, L1, MSE, BCEWithLogits, Loss
+from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam, Optimizer
@@ -40,10 +40,10 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Reshape((2, 3, 2)), (12,)),
     (Flatten(), (2, 3, 2)),
     (Dropout(0.3), (9,)),
-    (Maxout(5, 3, 4), (5,)),
+    (Maxout(4, 3, 3), (4,)),
     (Upsample(2), (2, 3, 2)),
-    (Conv2d(2, 3, 4, stride=2, padding=1), (4, 6, 2)),
-    (ConvTranspose2d(3, 2, 4, stride=2, padding=1), (2, 3, 3)),
+    (Conv2d(2, 3, 4, stride=2, padding=1), (5, 6, 2)),
+    (ConvTranspose2d(3, 2, 4, stride=2, padding=1, output_padding=1), (2, 3, 3)),
     (BatchNorm(3), (3,)),
     (BatchNorm(2), (3, 2, 2)),
     (Skip([Linear(4, 3), Tanh()]), (4,)),
@@ -51,16 +51,15 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
 )
 
 PROBABILITIES = np.linspace(0.02, 0.98, 12).reshape(3, 4)
-LOSSES: tuple[tuple[Loss, Array | None], ...] = tuple(
-    (loss, PROBABILITIES if isinstance(loss, BCE) else None)
-    for reduction in ("mean", "sum")
-    for loss in (
-        BCEWithLogits(reduction=reduction),
-        BCE(reduction=reduction),
-        L1(reduction=reduction),
-        MSE(reduction=reduction),
-    )
+CLASSES = np.array([2, 0, 3])
+LOSSES: tuple[tuple[type[Loss], Array | None, Array | None], ...] = (
+    (BCEWithLogits, None, None),
+    (BCE, PROBABILITIES, None),
+    (L1, None, None),
+    (MSE, None, None),
+    (CrossEntropy, None, CLASSES),
 )
+"""Each with outputs and targets that it takes, where those that `check_loss` draws don't do."""
 
 
 # ---- GANs
@@ -219,8 +218,9 @@ def every_report() -> Iterator[Report]:
     """The proof of every layer, loss and optimizer, and of both steps of every recipe."""
     for layer, shape in LAYERS:
         yield check_layer(layer, shape)
-    for loss, x in LOSSES:
-        yield check_loss(loss, x)
+    for loss, x, t in LOSSES:
+        for reduction in ("mean", "sum"):
+            yield check_loss(loss(reduction=reduction), x, t)
     for optimizer, textbook in OPTIMIZERS:
         yield check_optimizer(optimizer, textbook)
     for recipe in RECIPES.values():

@@ -34,9 +34,9 @@ TESTS = {
     "layer": ["test_layers", "test_network"],
     "layers": ["test_layers", "test_golden"],
     "conv": ["test_layers", "test_conv"],
-    "norm": ["test_layers", "test_norm"],
-    "losses": ["test_losses", "test_golden"],
-    "network": ["test_network", "test_layers", "test_gan"],
+    "norm": ["test_norm", "test_layers"],
+    "losses": ["test_losses", "test_cross_entropy", "test_golden"],
+    "network": ["test_network", "test_layers"],
     "optim": ["test_optim", "test_golden"],
     "gan": ["test_gan", "test_golden"],
 }

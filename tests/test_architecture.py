@@ -16,7 +16,7 @@ PACKAGE = Path(nanogan.__file__).parent
 MODULES = {path.stem: path for path in sorted(PACKAGE.glob("*.py"))}
 
 ORDER = [
-    {"errors"},
+    {"errors", "__version__"},
     {"backend"},
     {"backend_cupy", "functions"},
     {"layer", "losses", "optim"},
@@ -24,9 +24,9 @@ ORDER = [
     {"network"},
     {"gan"},
     {"recipes", "derivative"},
-    {"data", "metrics", "checkpoint", "gradcheck", "plots", "command_line", "doctor"},
-    {"proof", "training"},
-    {"runs"},
+    {"data", "metrics", "checkpoint", "gradcheck", "interop", "plots", "command_line", "classifier"},
+    {"proof", "training", "mixtures", "evaluation"},
+    {"runs", "doctor"},
     {"__main__"},
     {"__init__"},
 ]

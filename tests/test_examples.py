@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from nanogan.recipes import RECIPES
 
@@ -31,6 +30,8 @@ def start(*arguments, cwd):
 
 
 def size_of(picture):
+    from PIL import Image
+
     with Image.open(picture) as opened:
         return opened.size
 

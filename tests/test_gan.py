@@ -18,6 +18,7 @@ from nanogan import (
     NUMPY,
     SGD,
     Adam,
+    BatchNorm,
     BCEWithLogits,
     Dropout,
     Flatten,
@@ -32,9 +33,10 @@ from nanogan import (
     generator_step,
 )
 from nanogan.backend import Array, Backend
-from nanogan.gradcheck import check_step
+from nanogan.gradcheck import Still, check_step
 from nanogan.layer import Layer
 from nanogan.losses import Loss
+from nanogan.optim import Optimizer
 
 LOSSES: list[tuple[Loss, list[Layer]]] = [
     (BCEWithLogits(), []),
@@ -141,6 +143,30 @@ def test_the_discriminators_gradient_is_the_sum_of_its_real_and_fake_pass(backen
         again.D.backward_params(again.loss.backward(again.D.forward(images), t))
         total += backend.to_host(again.D.grads)
     np.testing.assert_allclose(as_one, total, rtol=1e-12, atol=1e-15)
+
+
+def test_batch_statistics_see_real_and_fake_images_apart(backend: Backend) -> None:
+    """With BatchNorm in it, D is shown each kind alone, as it will be in the generator's step."""
+    rng = np.random.default_rng(0)
+    settings: dict[str, Any] = {"backend": backend, "dtype": np.float64, "rng": rng}
+    G = Network([Linear(2, 3), BatchNorm(3), Tanh()], 2, **settings)
+    D = Network([Linear(3, 4), BatchNorm(4), LeakyReLU(), Linear(4, 1)], 3, **settings)
+    loss = BCEWithLogits().on(backend, np.float64)
+    real, z = (backend.asarray(rng.standard_normal(shape)) for shape in ((5, 3), (4, 2)))
+    fake = G.forward(z).copy()
+    alone = [backend.to_host(D.forward(images)).copy() for images in (real, fake)]
+
+    def step(optimizer: Optimizer) -> tuple[Array, Array, Array]:
+        return discriminator_step(G, D, loss, optimizer, real, z, real_label=0.9)
+
+    report = check_step(step, D, G)
+    assert report.passed, report
+    value, *says = step(Still().attach(D))
+    for said, expected in zip(says, alone, strict=True):
+        np.testing.assert_allclose(backend.to_host(said), expected, rtol=1e-12)
+    terms = [float(loss.forward(says[0], 0.9)), float(loss.forward(says[1], 0.0))]
+    assert float(value) == pytest.approx(sum(terms), rel=1e-12)
+    assert check_step(lambda still: generator_step(G, D, loss, still, z), G, D).passed
 
 
 def test_a_step_touches_the_player_whose_turn_it_is(backend: Backend) -> None:

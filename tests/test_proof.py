@@ -97,7 +97,7 @@ def test_the_command_forgets_no_layer_and_no_loss() -> None:
     exported = [value for value in vars(nanogan).values() if isinstance(value, type)]
     layers = {kind for kind in exported if issubclass(kind, Layer)} - {Layer, Network}
     assert {type(layer) for layer, _ in LAYERS} == layers
-    assert {type(loss) for loss, _ in LOSSES} == {kind for kind in exported if issubclass(kind, Loss)}
+    assert {loss for loss, _, _ in LOSSES} == {kind for kind in exported if issubclass(kind, Loss)}
 
 
 MINE = """
