@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> int:
     recipe = get_recipe(args.recipe)
     backend = get_backend(args.backend)
     folder = RunFolder(args.out or f"runs/{recipe.name}", resume=args.resume)
-    fresh = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "dtype": "float32"}
+    fresh = {"epochs": recipe.epochs, "steps": recipe.steps, "batch_size": recipe.batch_size, "dtype": "float32"}
     complete(args, folder.read_config() if args.resume else fresh)
 
     if args.data is None:

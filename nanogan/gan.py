@@ -17,16 +17,75 @@ from .optim import Optimizer
 
 
 def discriminator_step(
-    G: Network, D: Network, loss: Loss, optimizer: Optimizer, real: Array, z: Array, *, real_label: float = 1.0
+    G: Network,
+    D: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    real: Array,
+    z: Array,
+    *,
+    real_label: float = 1.0,
+    average: bool = False,
 ) -> tuple[Array, Array, Array]:
     """One update of D from a batch of real images and one of noise, (N, ...) each.
 
-    Returns the loss and D's outputs for real and fake before the update. G is asked for no gradient: its images are
-    constants here (what other libraries call detach).
+    real_label: below 1, one-sided label smoothing. average: the mean of the two terms instead of their sum.
+    Returns the loss and D's outputs for real and fake before the update, valid until D's next step.
+    """
+    value, on_real, on_fake = discriminator_gradients(G, D, loss, real, z, real_label=real_label, average=average)
+    optimizer.step()
+    return value, on_real, on_fake
+
+
+def generator_step(
+    G: Network, D: Network, loss: Loss, optimizer: Optimizer, z: Array | None, *, saturating: bool = False
+) -> Array:
+    """One update of G from a batch of noise (N, ...). Returns the loss before the update.
+
+    z: None trains on the fake images that the discriminator's step has just used.
+    saturating: the minimax form, which makes log(1 - D(G(z))) small, and hardly moves while D is sure of itself.
+    """
+    value = generator_gradients(G, D, loss, z, saturating=saturating)
+    optimizer.step()
+    return value
+
+
+def simultaneous_step(
+    G: Network,
+    D: Network,
+    loss: Loss,
+    G_optimizer: Optimizer,
+    D_optimizer: Optimizer,
+    real: Array,
+    z: Array,
+    *,
+    real_label: float = 1.0,
+    average: bool = False,
+    saturating: bool = False,
+) -> tuple[Array, Array, Array, Array]:
+    """One update of both from the same point and the same fake images: neither sees the other's move.
+
+    Returns D's loss, D's outputs for real and fake, and G's loss.
+    """
+    d_value, on_real, on_fake = discriminator_gradients(G, D, loss, real, z, real_label=real_label, average=average)
+    g_value = generator_gradients(G, D, loss, None, saturating=saturating)
+    D_optimizer.step()
+    G_optimizer.step()
+    return d_value, on_real, on_fake, g_value
+
+
+def discriminator_gradients(
+    G: Network, D: Network, loss: Loss, real: Array, z: Array, *, real_label: float, average: bool
+) -> tuple[Array, Array, Array]:
+    """D's gradients, its loss, and its outputs for real and fake.
+
+    G is asked for no gradient: its images are constants here (what other libraries call detach).
     """
     gradients = _one_by_one if D.couples_batch else _together
     value, on_real, on_fake = gradients(D, loss, real, G.forward(z), real_label)
-    optimizer.step()
+    if average:
+        D.grads *= 0.5
+        value = value * 0.5
     return value, on_real, on_fake
 
 
@@ -36,7 +95,8 @@ def _together(D: Network, loss: Loss, real: Array, fake: Array, real_label: floa
     both = D.buffer("real and fake", (n + len(fake), *real.shape[1:]))
     both[:n] = real
     both[n:] = fake
-    logits = D.forward(both)
+    logits = D.buffer("logits", (len(both), *D.shape))  # of its own: G's step will take D forward again
+    logits[...] = D.forward(both)
     on_real, on_fake = logits[:n], logits[n:]
     value = loss.forward(on_real, real_label) + loss.forward(on_fake, 0.0)
     dlogits = D.buffer("dlogits", logits.shape)
@@ -52,25 +112,28 @@ def _one_by_one(D: Network, loss: Loss, real: Array, fake: Array, real_label: fl
     In one batch, BatchNorm would normalise each kind by the mean of both. D would learn to judge batches of which one
     half is real, and in the generator's step be asked about one in which nothing is.
     """
-    on_real, of_real = D.buffer("on real", (len(real), *D.shape)), D.buffer("gradients of real", D.grads.shape)
+    on_real, on_fake = D.buffer("on real", (len(real), *D.shape)), D.buffer("on fake", (len(fake), *D.shape))
+    of_real = D.buffer("gradients of real", D.grads.shape)
     on_real[...] = D.forward(real)
     D.backward_params(loss.backward(on_real, real_label))
     of_real[...] = D.grads
-    on_fake = D.forward(fake)
+    on_fake[...] = D.forward(fake)
     D.backward_params(loss.backward(on_fake, 0.0))
     D.grads += of_real
     return loss.forward(on_real, real_label) + loss.forward(on_fake, 0.0), on_real, on_fake
 
 
-def generator_step(G: Network, D: Network, loss: Loss, optimizer: Optimizer, z: Array) -> Array:
-    """One update of G from a batch of noise (N, ...). Returns the loss before the update.
+def generator_gradients(G: Network, D: Network, loss: Loss, z: Array | None, *, saturating: bool) -> Array:
+    """G's gradients, and its loss.
 
-    The gradient flows through D to its input, the images, and on into G. D's own gradients are never computed.
+    They flow through D to its input, the images, and on into G. D's own gradients are never computed.
     """
-    logits = D.forward(G.forward(z))
-    value = loss.forward(logits, 1.0)
-    dlogits = loss.backward(logits, 1.0)
-    dimages = D.backward_input(dlogits)
-    G.backward_params(dimages)
-    optimizer.step()
+    fake = G.output if z is None else G.forward(z)
+    logits = D.forward(fake)
+    target = 0.0 if saturating else 1.0
+    value, dlogits = loss.forward(logits, target), loss.backward(logits, target)
+    if saturating:  # up the discriminator's slope instead of down one's own
+        value = -value
+        dlogits *= -1
+    G.backward_params(D.backward_input(dlogits))
     return value

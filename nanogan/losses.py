@@ -67,8 +67,8 @@ class Loss(Workspace):
         raise NotImplementedError
 
     def probability(self, x: Array) -> Array:
-        """What an output x of the discriminator says: the probability that its image is real. A new array."""
-        return x.copy()
+        """What outputs x of the discriminator say: the probability that an image is real. Valid until the next call."""
+        return x
 
 
 class BCEWithLogits(Loss):
@@ -98,7 +98,7 @@ class BCEWithLogits(Loss):
         return out
 
     def probability(self, x: Array) -> Array:
-        return sigmoid(self.xp, x, out=self.xp.empty_like(x), work=self.xp.empty_like(x))
+        return sigmoid(self.xp, x, out=self.buffer("probability", x.shape), work=self.buffer("work", x.shape))
 
 
 class BCE(Loss):

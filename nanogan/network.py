@@ -181,7 +181,8 @@ class Network(Sequential):
             raise ShapeError(f"network: expected a batch of inputs of shape {self.input_shape}, got {x.shape}")
         if x.dtype != self.dtype:
             raise TypeError(f"network: expected inputs of {self.dtype}, got {x.dtype}; use x.astype({self.dtype})")
-        return super().forward(x, training)
+        self.output = super().forward(x, training)
+        return self.output
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of every parameter and state on the host, named like "0.W"."""

@@ -78,7 +78,9 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
     real = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
     return [
         check_step(
-            lambda still: discriminator_step(G, D, loss, still, real, z, real_label=recipe.real_label),
+            lambda still: discriminator_step(
+                G, D, loss, still, real, z, real_label=recipe.real_label, average=recipe.average
+            ),
             D,
             G,
             title=f"{recipe.name}: discriminator step",

@@ -16,8 +16,9 @@ from . import checkpoint
 from .backend import NUMPY, Array, Backend
 from .data import Batches
 from .errors import InputError
-from .gan import discriminator_step, generator_step
+from .gan import discriminator_step, generator_step, simultaneous_step
 from .network import Network
+from .optim import SGD
 from .recipes import Recipe, describe, restore
 
 FIXED_NOISE = 64
@@ -46,6 +47,7 @@ class Trainer:
     ) -> None:
         if images.shape[1:] != recipe.image_shape:
             raise InputError(f"images: expected (N, {recipe.image_shape}), got {images.shape}")
+        images = images[: recipe.images]
         self.recipe, self.seed, self.backend, self.dtype = recipe, seed, backend, np.dtype(dtype)
         self.rng = np.random.default_rng(seed)
         build = {"backend": backend, "dtype": dtype, "rng": self.rng}
@@ -53,6 +55,8 @@ class Trainer:
         self.D = Network(recipe.discriminator, recipe.image_shape, **build)
         self.loss = recipe.loss.on(backend, dtype)
         self.optimizers = {"G": recipe.optimizer.attach(self.G), "D": recipe.optimizer.attach(self.D)}
+        if recipe.output_bias_from_data:
+            self._start_at_mean_image(images)
         self.batches = Batches(len(images), batch_size or recipe.batch_size, self.rng)
         self.images = backend.asarray(images.astype(self.dtype, copy=False))
         self.real = backend.xp.empty((self.batches.batch_size, *recipe.image_shape), dtype=dtype)
@@ -79,16 +83,42 @@ class Trainer:
         started = time.perf_counter()
         if self.epoch_is_over:
             self.sums[...] = 0
-        real = self.backend.take_rows(self.images, self.batches.next(), out=self.real)
-        d_loss, on_real, on_fake = discriminator_step(
-            self.G, self.D, self.loss, self.optimizers["D"], real, self.noise(), real_label=self.recipe.real_label
-        )
-        self.sums[0] += d_loss
-        self.sums[2] += self.loss.probability(on_real).mean()
-        self.sums[3] += self.loss.probability(on_fake).mean()
-        self.sums[1] += generator_step(self.G, self.D, self.loss, self.optimizers["G"], self.noise())
+        self._follow_schedule()
+        for position, value in enumerate(self._update()):
+            self.sums[position] += value
         self.steps += 1
         self.seconds += time.perf_counter() - started
+
+    def _update(self) -> tuple[Array, Array, Array, Array]:
+        """One update of both networks, as the recipe does it: the losses of D and G, the means of D(x) and D(G(z))."""
+        recipe, G, D, loss = self.recipe, self.G, self.D, self.loss
+        G_optimizer, D_optimizer = self.optimizers["G"], self.optimizers["D"]
+        real = self.backend.take_rows(self.images, self.batches.next(), out=self.real)
+        labels: dict[str, Any] = {"real_label": recipe.real_label, "average": recipe.average}
+        if recipe.simultaneous:
+            d_loss, on_real, on_fake, g_loss = simultaneous_step(
+                G, D, loss, G_optimizer, D_optimizer, real, self.noise(), **labels
+            )
+        else:
+            d_loss, on_real, on_fake = discriminator_step(G, D, loss, D_optimizer, real, self.noise(), **labels)
+            g_loss = generator_step(G, D, loss, G_optimizer, None if recipe.same_fake else self.noise())
+        return d_loss, g_loss, loss.probability(on_real).mean(), loss.probability(on_fake).mean()
+
+    def _follow_schedule(self) -> None:
+        schedule, base = self.recipe.schedule, self.recipe.optimizer
+        if schedule is None:
+            return
+        epoch = self.steps // self.batches.steps_per_epoch + 1
+        for optimizer in self.optimizers.values():
+            optimizer.lr = schedule.lr(base.lr, self.steps)
+            if isinstance(optimizer, SGD):
+                optimizer.momentum = schedule.momentum_in(epoch)
+
+    def _start_at_mean_image(self, images: Array) -> None:
+        """Give G's last bias the value at which a sigmoid draws the mean of `images`, pixel by pixel."""
+        mean = images.mean(axis=0, dtype=np.float64).ravel().clip(1e-3, 1 - 1e-3)  # a pixel that is always black
+        last = [layer for layer in self.G.layers if "b" in layer.param_shapes()][-1]
+        last.b[...] = self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype))
 
     def noise(self) -> Array:
         """A fresh batch of z."""
