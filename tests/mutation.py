@@ -42,11 +42,42 @@ TESTS = {
 }
 """Which tests hold a module, those that find most first."""
 
-NEEDS_DOUBLE = {"optim"}
-"""Modules of which a part runs only on the double of CuPy. The others are tried on NumPy alone, in half the time."""
+NEEDS_DOUBLE = {"optim", "network"}
+"""Modules of which a part shows only on the double of CuPy: Adam's kernel, memory that was never written. The others
+are tried on NumPy alone, in half the time."""
 
-EQUIVALENT: dict[tuple[str, str], str] = {}
-"""Mutants, as (module, what the report prints), that change no result; and why."""
+TRAINING = "True to False: def forward(self, x: Array, training: bool=True) -> Array:"
+SAME_IN_EVALUATION = ["Linear", "ReLU", "LeakyReLU", "Tanh", "Sigmoid", "Maxout", "Reshape", "Flatten", "Upsample"]
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    **{
+        ("layers", f"{layer}.forward", TRAINING): "the layer does the same in training and in evaluation"
+        for layer in SAME_IN_EVALUATION
+    },
+    ("layer", "Layer.forward", TRAINING): "the base class only says that there is no forward",
+    ("layers", "Maxout._dlines", "1 to 2: return dlines.reshape(len(dy), -1)"): "any negative length is inferred",
+    ("layers", "Flatten.forward", "1 to 2: return x.reshape(len(x), -1)"): "any negative length is inferred",
+    (
+        "functions",
+        "channel_sums",
+        "1 to 2: return work.reshape(-1, x.shape[-1]).sum(axis=0, out=out)",
+    ): "any negative length is inferred",
+    (
+        "losses",
+        "BCEWithLogits.slopes",
+        "dropped: return out",
+    ): "the slopes are read from out, not from what is returned",
+    (
+        "optim",
+        "",
+        "dropped: AnyOptimizer = TypeVar('AnyOptimizer', bound='Optimizer')",
+    ): "only annotations name it, and nothing evaluates them",
+    (
+        "optim",
+        "Optimizer._own",
+        "0 to 1: self.decayed = xp.empty(size if self.weight_decay else 0, dtype=network.params.dtype)",
+    ): "without weight decay the array isn't used",
+}
+"""Mutants, as (module, class or function, change), that change no result; and why."""
 
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -91,15 +122,16 @@ FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed module: where, what was changed, and its whole new source."""
+    """One changed module: the line and the class or function, what was changed, and the whole new source."""
 
     module: str
     line: int
+    scope: str
     change: str
     source: str
 
     def __str__(self) -> str:
-        return f"{self.module}.py:{self.line}: {self.change}"
+        return f"{self.module}.py:{self.line} {self.scope}: {self.change}"
 
 
 Change = tuple[int, str, Callable[[ast.AST], None]]
@@ -179,7 +211,17 @@ def mutants(module: str) -> Iterator[Mutant]:
             list(changes(twin))[position][2](twin)
             after = ast.unparse(ast.fix_missing_locations(changed)).splitlines()
             text = next((old.strip() for old, new in zip(before, after, strict=False) if old != new), "")
-            yield Mutant(module, line, f"{what}: {text}", "\n".join(after))
+            yield Mutant(module, line, scope(tree, line), f"{what}: {text}", "\n".join(after))
+
+
+def scope(tree: ast.AST, line: int) -> str:
+    """The classes and functions that a line lies in, as "Linear.forward"."""
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    return ".".join(node.name for node in sorted(around, key=lambda node: node.lineno))
 
 
 # ---- trying them
@@ -230,9 +272,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="nanogan-mutants-") as folder, ThreadPoolExecutor(arguments.jobs) as pool:
         for module in arguments.modules:
             unchanged = (ROOT / "nanogan" / f"{module}.py").read_text(encoding="utf-8")
-            if not survives(Mutant(module, 0, "nothing", unchanged), folder):
+            if not survives(Mutant(module, 0, "", "nothing", unchanged), folder):
                 sys.exit(f"{module}: the tests fail without any change, so they tell nothing")
-            tried = [mutant for mutant in mutants(module) if (module, mutant.change) not in EQUIVALENT]
+            tried = [mutant for mutant in mutants(module) if (module, mutant.scope, mutant.change) not in EQUIVALENT]
             lived = [
                 mutant for mutant, alive in zip(tried, pool.map(survives, tried, repeat(folder)), strict=True) if alive
             ]

@@ -147,6 +147,23 @@ def test_one_layer_that_couples_the_batch_makes_its_network_do_so(backend: Backe
     assert network(backend, [Tanh(), Sequential([BatchNorm(3)]), Tanh()], 3).couples_batch
 
 
+class Silent(Layer):
+    """Declares a parameter and a state, and says nothing about their first values."""
+
+    def param_shapes(self) -> dict[str, Shape]:
+        return {"a": (50,)}
+
+    def state_shapes(self) -> dict[str, Shape]:
+        return {"seen": (50,)}
+
+
+def test_what_has_no_first_value_starts_at_zero(backend: Backend) -> None:
+    """Gradients too: an optimizer may be stepped before the first backward pass."""
+    net = network(backend, [Silent()], 3)
+    for vector in (net.params, net.grads, net.state):
+        np.testing.assert_array_equal(backend.to_host(vector), np.zeros(50))
+
+
 def test_one_seed_gives_one_network(backend: Backend) -> None:
     """In float32 the same weights as in float64, rounded; and other weights for another seed."""
     double, single = network(backend), network(backend, dtype=np.float32)
