@@ -1,0 +1,159 @@
+"""docs/backprop.md is true: each of its code blocks computes what the library computes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import random_like
+
+from nanogan import (
+    Adam,
+    BatchNorm,
+    BCEWithLogits,
+    Conv2d,
+    ConvTranspose2d,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Network,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+from nanogan.backend import NUMPY, Array, Shape
+from nanogan.conv import col2im, im2col, windows
+
+PAGE = Path(__file__).parent.parent / "docs" / "backprop.md"
+BLOCKS: dict[str, str] = dict(
+    re.findall(r"^```python (\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+)
+
+Names = dict[str, Any]
+Case = tuple[Names, Names]
+"""What a block may use, and what it has to compute."""
+
+
+def layer_case(layer: Layer, input_shape: Shape, training: bool = True, **also: Any) -> Case:
+    """A layer alone: its fields, arrays, x and dy are given; y, dx, all gradients and the new state are expected."""
+    rng = np.random.default_rng(0)
+    network = Network([layer], input_shape, dtype=np.float64, rng=rng)
+    network.params[...] += rng.standard_normal(network.params.shape)
+    network.state[...] += rng.uniform(0, 1, network.state.shape)
+    bound = network.layers[0]
+    given = vars(layer) | {name: array.copy() for name, array in bound.arrays().items()} | also
+    x = rng.standard_normal((3, *input_shape))
+    y = network.forward(x, training)
+    dy = random_like(y, rng)
+    dx = bound.backward(dy)
+    expected = {"y": y, "dx": dx}
+    if training:
+        expected |= {"d" + name: getattr(bound, "d" + name) for name in bound.param_shapes()}
+        expected |= {name: getattr(bound, name) for name in bound.state_shapes()}
+    return given | {"x": x, "dy": dy}, expected
+
+
+def convolution_case(layer: Conv2d | ConvTranspose2d, size: Shape, image_size: Shape) -> Case:
+    """The two copies come from the blocks im2col and col2im; padding and its opposite from here."""
+    k, stride, p = layer.kernel, layer.stride, layer.padding
+    padded = tuple(n + 2 * p for n in image_size)
+    h, w = ((n - k) // stride + 1 for n in padded)
+
+    def pad(x: Array) -> Array:
+        return np.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
+
+    def crop(x: Array) -> Array:
+        return x[:, p : p + image_size[0], p : p + image_size[1]]
+
+    def rows_of(x: Array) -> Array:
+        patches = np.empty((len(x), h, w, k, k, x.shape[-1]))
+        run("im2col", {"x": x, "patches": patches, "h": h, "w": w, "k": k, "stride": stride})
+        return patches.reshape(len(x) * h * w, -1)
+
+    def image_of(rows: Array) -> Array:
+        patches = rows.reshape(-1, h, w, k, k, rows.shape[1] // k**2)
+        x = np.empty((len(patches), *padded, patches.shape[-1]))
+        run("col2im", {"x": x, "patches": patches, "h": h, "w": w, "k": k, "stride": stride})
+        return x
+
+    tools: Names = {"pad": pad, "crop": crop, "im2col": rows_of, "col2im": image_of}
+    return layer_case(layer, (*size, layer.c_in), N=3, h=h, w=w, **tools)
+
+
+def copy_case(back: bool) -> Case:
+    rng = np.random.default_rng(0)
+    x, k, stride = rng.standard_normal((2, 5, 7, 3)), 3, 2
+    patches = rng.standard_normal((2, 2, 3, k, k, 3))
+    given = {"x": x.copy(), "patches": patches.copy(), "h": 2, "w": 3, "k": k, "stride": stride}
+    if back:
+        x[...] = 0
+        col2im(patches, out=windows(np, x, k, stride))
+        return given, {"x": x}
+    return given, {"patches": im2col(windows(np, x, k, stride), out=patches)}
+
+
+def loss_case() -> Case:
+    rng = np.random.default_rng(0)
+    x, t = 3 * rng.standard_normal((6, 1)), rng.uniform(0, 1, (6, 1))
+    loss = BCEWithLogits().on(NUMPY, np.float64)
+    return {"x": x, "t": t}, {"loss": loss.forward(x, t), "dx": loss.backward(x, t)}
+
+
+def adam_case() -> Case:
+    """The last of three steps, from the moments before it; the library keeps m / (1 - beta1) and v / (1 - beta2)."""
+    rng = np.random.default_rng(0)
+    player: Any = SimpleNamespace(backend=NUMPY, params=rng.standard_normal(5), grads=np.zeros(5))
+    optimizer = Adam(lr=0.1, betas=(0.5, 0.9), eps=1e-3).attach(player)
+    given: Names = {"beta1": 0.5, "beta2": 0.9, "lr": 0.1, "eps": 1e-3, "t": 3}
+    for _ in range(3):
+        moments = {"m": 0.5 * optimizer.moments["m"], "v": (1 - 0.9) * optimizer.moments["v"]}
+        player.grads[...] = rng.standard_normal(5)
+        given |= {"p": player.params.copy(), "g": player.grads.copy(), **moments}
+        optimizer.step()
+    return given, {
+        "p": player.params,
+        "m": 0.5 * optimizer.moments["m"],
+        "v": (1 - 0.9) * optimizer.moments["v"],
+    }
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "linear": lambda: layer_case(Linear(4, 5), (4,)),
+    "relu": lambda: layer_case(ReLU(), (6,)),
+    "leaky_relu": lambda: layer_case(LeakyReLU(slope=0.3), (6,)),
+    "tanh": lambda: layer_case(Tanh(), (6,)),
+    "sigmoid": lambda: layer_case(Sigmoid(), (6,)),
+    "bce_with_logits": loss_case,
+    "batch_norm": lambda: layer_case(BatchNorm(2), (2, 3, 2)),
+    "batch_norm_in_evaluation": lambda: layer_case(BatchNorm(2), (2, 3, 2), training=False),
+    "im2col": lambda: copy_case(back=False),
+    "col2im": lambda: copy_case(back=True),
+    "convolution": lambda: convolution_case(Conv2d(2, 3, 3, stride=2, padding=1), (6, 4), (6, 4)),
+    "transposed_convolution": lambda: convolution_case(
+        ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1), (3, 2), (6, 4)
+    ),
+    "adam": adam_case,
+}
+
+
+def run(block: str, names: Names) -> Names:
+    exec(BLOCKS[block], {"np": np}, names)
+    return names
+
+
+def test_every_block_of_the_page_is_checked() -> None:
+    assert BLOCKS.keys() == CASES.keys()
+    assert PAGE.read_text(encoding="utf-8").count("```python") == len(BLOCKS)
+
+
+@pytest.mark.parametrize("block", CASES)
+def test_the_formulas_compute_what_the_library_computes(block: str) -> None:
+    given, expected = CASES[block]()
+    computed = run(block, dict(given))
+    for name, value in expected.items():
+        np.testing.assert_allclose(computed[name], value, rtol=1e-12, atol=1e-12, err_msg=name)
