@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from nanogan import (
     NUMPY,
+    BatchNorm,
     Dropout,
     FanIn,
     Flatten,
@@ -349,6 +350,15 @@ def test_dropout_trains_unless_told_otherwise_and_of_nothing_draws_nothing(backe
     state = rng.bit_generator.state
     Network([Dropout(0.0)], 100, backend=backend, rng=rng).forward(x)
     assert rng.bit_generator.state == state
+
+
+def test_batch_norm_trains_unless_told_otherwise(backend: Backend) -> None:
+    """A momentum of 0, which is allowed, leaves the running mean at 0."""
+    x = backend.asarray(np.full((4, 2), 3.0, np.float32))
+    for momentum, expected in ((0.5, 1.5), (0.0, 0.0)):
+        layer = Network([BatchNorm(2, momentum=momentum)], 2, backend=backend).layers[0]
+        layer.forward(x)
+        np.testing.assert_array_equal(backend.to_host(layer.running_mean), [expected] * 2)
 
 
 def test_the_first_of_equal_maxout_pieces_takes_the_gradient(backend: Backend) -> None:
