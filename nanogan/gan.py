@@ -21,8 +21,8 @@ def discriminator_step(
 ) -> tuple[Array, Array, Array]:
     """One update of D from a batch of real images and one of noise, (N, ...) each.
 
-    Returns the loss and D's outputs for real and fake before the update. G is asked for no gradient: its images are
-    constants here (what other libraries call detach).
+    Returns the loss, and D's outputs for real and fake before the update, valid until D's next forward pass. G is asked
+    for no gradient: its images are constants here (what other libraries call detach).
     """
     gradients = _one_by_one if D.couples_batch else _together
     value, on_real, on_fake = gradients(D, loss, real, G.forward(z), real_label)
