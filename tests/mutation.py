@@ -47,30 +47,45 @@ NEEDS_DOUBLE = {"optim", "network"}
 are tried on NumPy alone, in half the time."""
 
 TRAINING = "True to False: def forward(self, x: Array, training: bool=True) -> Array:"
-SAME_IN_EVALUATION = ["Linear", "ReLU", "LeakyReLU", "Tanh", "Sigmoid", "Maxout", "Reshape", "Flatten", "Upsample"]
+SAME_IN_EVALUATION = {
+    "layers": ["Linear", "ReLU", "LeakyReLU", "Tanh", "Sigmoid", "Maxout", "Reshape", "Flatten", "Upsample"],
+    "conv": ["Conv2d", "ConvTranspose2d"],
+}
+INFERRED = "NumPy infers any negative length, as it does -1"
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     **{
-        ("layers", f"{layer}.forward", TRAINING): "the layer does the same in training and in evaluation"
-        for layer in SAME_IN_EVALUATION
+        (module, f"{layer}.forward", TRAINING): "the layer does the same in training and in evaluation"
+        for module, layers in SAME_IN_EVALUATION.items()
+        for layer in layers
     },
     ("layer", "Layer.forward", TRAINING): "the base class only says that there is no forward",
-    ("layers", "Maxout._dlines", "1 to 2: return dlines.reshape(len(dy), -1)"): "any negative length is inferred",
-    ("layers", "Flatten.forward", "1 to 2: return x.reshape(len(x), -1)"): "any negative length is inferred",
+    ("layers", "Maxout._dlines", "1 to 2: return dlines.reshape(len(dy), -1)"): INFERRED,
+    ("layers", "Flatten.forward", "1 to 2: return x.reshape(len(x), -1)"): INFERRED,
+    ("functions", "channel_sums", "1 to 2: return work.reshape(-1, x.shape[-1]).sum(axis=0, out=out)"): INFERRED,
+    **{
+        ("conv", f"_Convolution.{scope}", f"1 to 2: {line}"): INFERRED
+        for scope, line in (
+            ("correlate", "rows = im2col(image_windows[few], out=patches).reshape(-1, len(self.W))"),
+            ("correlate", "self.xp.matmul(rows, self.W, out=out[few].reshape(len(rows), -1))"),
+            ("correlate_transposed", "rows = features[few].reshape(-1, self.W.shape[1])"),
+            ("correlate_transposed", "self.xp.matmul(rows, self.W.T, out=patches.reshape(len(rows), -1))"),
+            ("weight_gradient", "rows = im2col(image_windows[few], out=patches).reshape(-1, len(self.W))"),
+            ("weight_gradient", "self.xp.matmul(rows.T, features[few].reshape(len(rows), -1), out=share)"),
+        )
+    },
+    ("conv", "col2im", "3 to 4: kernel = patches.shape[3]"): "kernels are square",
+    ("conv", "_Convolution.weight_shape", "dropped: raise NotImplementedError"): "both subclasses say their own",
     (
-        "functions",
-        "channel_sums",
-        "1 to 2: return work.reshape(-1, x.shape[-1]).sum(axis=0, out=out)",
-    ): "any negative length is inferred",
+        "conv",
+        "_Convolution._blocks",
+        "1 to 2: few = max(1, self.backend.patch_block // int(np.prod(one)))",
+    ): "larger blocks give the same numbers",
     (
         "norm",
         "BatchNorm._input_gradient",
         "without out=: return self.xp.multiply(dy, self._spread(self.gamma / self.std), out=dx)",
     ): "the same numbers in a new array, and only in evaluation",
-    (
-        "losses",
-        "BCEWithLogits.slopes",
-        "dropped: return out",
-    ): "the slopes are read from out, not from what is returned",
+    ("losses", "BCEWithLogits.slopes", "dropped: return out"): "they are read from out, not from what is returned",
     (
         "optim",
         "",

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from nanogan import (
     NUMPY,
     BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
     Dropout,
     FanIn,
     Flatten,
@@ -383,6 +385,16 @@ def test_first_weights_know_a_layers_fans(backend: Backend) -> None:
         assert 0.98 * bound < float(abs(arrays["0.W"]).max()) <= bound
         b = float(abs(arrays["0.b"]).max())
         assert 0.9 * bound < b <= bound if layer.init == FanIn() else b == 0
+    for convolution in (Conv2d(5, 7, 4, init=Glorot()), ConvTranspose2d(7, 5, 4, init=Glorot())):
+        arrays = Network([convolution], (4, 4, convolution.c_in), backend=backend).arrays()
+        bound = (6 / (16 * 5 + 16 * 7)) ** 0.5  # every pixel of a 4 x 4 kernel counts
+        assert 0.98 * bound < float(abs(arrays["0.W"]).max()) <= bound
+
+
+def test_a_convolution_moves_by_one_pixel_unless_told_otherwise() -> None:
+    assert Conv2d(1, 2, 2).output_shape((5, 4, 1)) == (4, 3, 2)
+    assert ConvTranspose2d(1, 2, 2).output_shape((5, 4, 1)) == (6, 5, 2)
+    assert ConvTranspose2d(1, 2, 1).output_shape((1, 1, 1)) == (1, 1, 2), "one pixel is an image"
 
 
 def test_the_shape_of_a_reshape_may_be_a_list() -> None:
@@ -393,6 +405,7 @@ def test_the_shape_of_a_reshape_may_be_a_list() -> None:
     ("layer", "input_shape", "message"),
     [
         (Maxout(3, 2, 2), (4,), r"Maxout.*expected inputs of shape \(3,\), got \(4,\)"),
+        (ConvTranspose2d(3, 2, 4), (4, 4, 2), r"ConvTranspose2d.*expected inputs of shape \(height, width, 3\)"),
         (Upsample(2), (4,), r"Upsample.*expected inputs of shape \(height, width, channels\), got \(4,\)"),
         (Linear(3, 2), (4,), r"Linear.*expected inputs of shape \(3,\), got \(4,\)"),
         (Linear(12, 2), (3, 4), r"Linear.*expected inputs of shape \(12,\), got \(3, 4\)"),
