@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 
 from nanogan import (
     NUMPY,
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
     Dropout,
+    FanIn,
     Flatten,
+    Glorot,
     InputError,
     LeakyReLU,
     Linear,
@@ -24,9 +29,12 @@ from nanogan import (
     Network,
     ReLU,
     Reshape,
+    Sequential,
     ShapeError,
     Sigmoid,
+    Skip,
     Tanh,
+    Upsample,
 )
 from nanogan.backend import Array, Backend
 from nanogan.layer import Layer
@@ -115,6 +123,15 @@ def test_forward_is_the_textbook_form(case: LayerCase, backend: Backend, n: int,
     masks.bit_generator.state = bound.masks
     params = {name: backend.to_host(array) for name, array in bound.layer.arrays().items()}
     np.testing.assert_allclose(bound.forward(x), case.plain(bound.layer, params, x, masks), rtol=1e-12, atol=1e-12)
+
+
+@every_layer
+def test_a_layer_foretells_the_shape_of_its_output(case: LayerCase, backend: Backend) -> None:
+    bound = Bound(case, backend)
+    n = max(case.least, 2)
+    y = bound.forward(case.inputs(np.random.default_rng(0), n))
+    assert bound.network.shape == y.shape[1:]
+    assert bound.backward(np.zeros(y.shape))[0].shape == (n, *case.input_shape)
 
 
 @every_layer
@@ -326,11 +343,77 @@ def test_dropout_keeps_the_mean_and_is_nothing_in_evaluation(backend: Backend) -
     np.testing.assert_array_equal(backend.to_host(network.backward_input(x)), backend.to_host(x))
 
 
+def test_dropout_trains_unless_told_otherwise_and_of_nothing_draws_nothing(backend: Backend) -> None:
+    x = backend.asarray(np.ones((1, 100), np.float32))
+    for dropping in (Dropout(0.5), Sequential([Dropout(0.5)]), Skip([Dropout(0.5)])):
+        layer = Network([dropping], 100, backend=backend).layers[0]
+        assert (backend.to_host(layer.forward(x)) == 0).any()
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    Network([Dropout(0.0)], 100, backend=backend, rng=rng).forward(x)
+    assert rng.bit_generator.state == state
+
+
+def test_batch_norm_trains_unless_told_otherwise(backend: Backend) -> None:
+    """A momentum of 0, which is allowed, leaves the running mean at 0."""
+    x = backend.asarray(np.full((4, 2), 3.0, np.float32))
+    for momentum, expected in ((0.5, 1.5), (0.0, 0.0)):
+        layer = Network([BatchNorm(2, momentum=momentum)], 2, backend=backend).layers[0]
+        layer.forward(x)
+        np.testing.assert_array_equal(backend.to_host(layer.running_mean), [expected] * 2)
+
+
+def test_the_first_of_equal_maxout_pieces_takes_the_gradient(backend: Backend) -> None:
+    """All pieces are 0 here: split among them or given to each, the gradient would not be a slope of any one piece."""
+    network = Network([Maxout(2, 3, 4)], 2, backend=backend, dtype=np.float64)
+    network.params[...] = 0.0
+    network.forward(backend.asarray(np.ones((5, 2))))
+    network.backward_params(backend.asarray(np.ones((5, 3))))
+    np.testing.assert_array_equal(backend.to_host(network.layers[0].db), [5] * 3 + [0] * 9)
+    np.testing.assert_array_equal(backend.to_host(network.layers[0].dW), [[5] * 3 + [0] * 9] * 2)
+
+
+def test_first_weights_know_a_layers_fans(backend: Backend) -> None:
+    """Glorot's bound is sqrt(6 / (fan_in + fan_out)); a Maxout feeds all its pieces. PyTorch's is 1 / sqrt(fan_in)."""
+    for layer, bound in (
+        (Linear(40, 60, init=Glorot()), (6 / 100) ** 0.5),
+        (Maxout(40, 20, 3, init=Glorot()), (6 / 100) ** 0.5),
+        (Linear(40, 60), 40**-0.5),
+        (Maxout(40, 20, 3), 40**-0.5),
+    ):
+        arrays = Network([layer], 40, backend=backend).arrays()
+        assert 0.98 * bound < float(abs(arrays["0.W"]).max()) <= bound
+        b = float(abs(arrays["0.b"]).max())
+        assert 0.9 * bound < b <= bound if layer.init == FanIn() else b == 0
+    for convolution in (Conv2d(5, 7, 4, init=Glorot()), ConvTranspose2d(7, 5, 4, init=Glorot())):
+        arrays = Network([convolution], (4, 4, convolution.c_in), backend=backend).arrays()
+        bound = (6 / (16 * 5 + 16 * 7)) ** 0.5  # every pixel of a 4 x 4 kernel counts
+        assert 0.98 * bound < float(abs(arrays["0.W"]).max()) <= bound
+
+
+def test_a_convolution_moves_by_one_pixel_unless_told_otherwise() -> None:
+    assert Conv2d(1, 2, 2).output_shape((5, 4, 1)) == (4, 3, 2)
+    assert ConvTranspose2d(1, 2, 2).output_shape((5, 4, 1)) == (6, 5, 2)
+    assert ConvTranspose2d(1, 2, 1).output_shape((1, 1, 1)) == (1, 1, 2), "one pixel is an image"
+
+
+def test_the_shape_of_a_reshape_may_be_a_list() -> None:
+    assert Reshape([2, 3]) == Reshape((2, 3))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("layer", "input_shape", "message"),
     [
+        (Maxout(3, 2, 2), (4,), r"Maxout.*expected inputs of shape \(3,\), got \(4,\)"),
+        (ConvTranspose2d(3, 2, 4), (4, 4, 2), r"ConvTranspose2d.*expected inputs of shape \(height, width, 3\)"),
+        (Upsample(2), (4,), r"Upsample.*expected inputs of shape \(height, width, channels\), got \(4,\)"),
         (Linear(3, 2), (4,), r"Linear.*expected inputs of shape \(3,\), got \(4,\)"),
         (Linear(12, 2), (3, 4), r"Linear.*expected inputs of shape \(12,\), got \(3, 4\)"),
+        (
+            Skip([Flatten()]),
+            (2, 3),
+            r"Skip: .* keep all axes but the last: they turn \(2, 3\) into \(6,\)",
+        ),
         (Reshape((2, 2)), (5,), r"Reshape.*expected 4 numbers an input, got 5"),
     ],
 )
@@ -349,6 +432,18 @@ def test_a_slope_outside_its_range_is_refused(make: Callable[[], Layer]) -> None
 def test_dropping_less_than_nothing_or_all_is_refused(p: float) -> None:
     with pytest.raises(InputError, match="share of inputs dropped"):
         Dropout(p)
+
+
+@pytest.mark.parametrize("make", [lambda: Maxout(2, 2, 0), lambda: Upsample(0)])
+def test_no_pieces_and_no_pixels_are_refused(make: Callable[[], Layer]) -> None:
+    with pytest.raises(InputError, match="must be at least 1"):
+        make()
+
+
+def test_upsampling_by_one_is_nothing(backend: Backend) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 1))
+    network = Network([Upsample(1)], (3, 4, 1), backend=backend, dtype=np.float64)
+    np.testing.assert_array_equal(backend.to_host(network.forward(backend.asarray(x))), x)
 
 
 def test_an_unbound_layer_says_what_is_missing() -> None:

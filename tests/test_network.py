@@ -12,6 +12,7 @@ import pytest
 from cases import random_like
 
 from nanogan import (
+    BatchNorm,
     Dropout,
     FanIn,
     Flatten,
@@ -139,6 +140,30 @@ def test_evaluation_reaches_every_layer(backend: Backend) -> None:
     np.testing.assert_array_equal(backend.to_host(net.forward(x, training=False)), backend.to_host(x))
 
 
+def test_one_layer_that_couples_the_batch_makes_its_network_do_so(backend: Backend) -> None:
+    """What the discriminator's step asks, to know whether real and fake images may share a batch."""
+    assert not network(backend).couples_batch
+    assert not network(backend, [], 3).couples_batch
+    assert network(backend, [Tanh(), Sequential([BatchNorm(3)]), Tanh()], 3).couples_batch
+
+
+class Silent(Layer):
+    """Declares a parameter and a state, and says nothing about their first values."""
+
+    def param_shapes(self) -> dict[str, Shape]:
+        return {"a": (50,)}
+
+    def state_shapes(self) -> dict[str, Shape]:
+        return {"seen": (50,)}
+
+
+def test_what_has_no_first_value_starts_at_zero(backend: Backend) -> None:
+    """Gradients too: an optimizer may be stepped before the first backward pass."""
+    net = network(backend, [Silent()], 3)
+    for vector in (net.params, net.grads, net.state):
+        np.testing.assert_array_equal(backend.to_host(vector), np.zeros(50))
+
+
 def test_one_seed_gives_one_network(backend: Backend) -> None:
     """In float32 the same weights as in float64, rounded; and other weights for another seed."""
     double, single = network(backend), network(backend, dtype=np.float32)
@@ -214,8 +239,8 @@ def test_uniform_first_weights_fill_their_range(init: Any, bound: float) -> None
 
 
 def test_normal_first_weights_have_their_mean_and_deviation() -> None:
-    for mean in (0.0, 1.0):
-        W = Normal(0.02, mean=mean).weight(np.random.default_rng(0), (300, 400), 300, 400)
+    for init, mean in ((Normal(0.02), 0.0), (Normal(0.02, mean=1.0), 1.0)):
+        W = init.weight(np.random.default_rng(0), (300, 400), 300, 400)
         assert W.mean() == pytest.approx(mean, abs=6 * 0.02 / math.sqrt(W.size))
         assert W.std() == pytest.approx(0.02, rel=0.02)
 

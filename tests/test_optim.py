@@ -83,6 +83,14 @@ def test_adam_is_the_textbooks(
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
 
 
+def test_what_is_not_said_is_the_textbooks_too(backend: Backend) -> None:
+    """No momentum, no decay; Adam's betas (0.9, 0.999) and eps 1e-8 as in the paper."""
+    start, gradients = random_walk(5)
+    for optimizer, form in ((SGD(lr=0.1), plain.sgd), (Adam(lr=0.1), plain.adam)):
+        expected = textbook(form, start, gradients, lr=0.1)
+        np.testing.assert_allclose(path(optimizer, backend, start, gradients), expected, rtol=1e-12, atol=1e-12)
+
+
 OPTIMIZERS: list[Optimizer] = [
     SGD(lr=0.1),
     SGD(lr=0.1, momentum=0.9, weight_decay=0.01),
