@@ -15,12 +15,22 @@ import statistics
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+
+import numpy as np
+
+import nanogan
+from nanogan import Layer, conv
+from nanogan.backend import NUMPY, Array, Backend
+from nanogan.interop import torch_source
+from nanogan.recipes import DCGAN as recipe
 
 STEPS = 4  # a round: enough for a clock, short enough that both sides meet the same disturbances
 
@@ -28,14 +38,9 @@ STEPS = 4  # a round: enough for a clock, short enough that both sides meet the 
 # ---- the step, with nanogan and with PyTorch
 
 
-def nanogan_step(batch: int, backend: Any = None) -> Callable[[], None]:
+def nanogan_step(batch: int, backend: Backend = NUMPY) -> Callable[[], None]:
     """A function that does one step: fresh noise, D's update, fresh noise, G's update."""
-    import numpy as np
-
-    import nanogan
-    from nanogan.recipes import DCGAN as recipe
-
-    rng, backend = np.random.default_rng(0), backend or nanogan.NUMPY
+    rng = np.random.default_rng(0)
     G = nanogan.Network(recipe.generator, recipe.noise_size, backend=backend, rng=rng)
     D = nanogan.Network(recipe.discriminator, recipe.image_shape, backend=backend, rng=rng)
     loss = recipe.loss.on(backend, np.float32)
@@ -53,10 +58,6 @@ def nanogan_step(batch: int, backend: Any = None) -> Callable[[], None]:
 def torch_step(batch: int) -> Callable[[], None]:
     """The same with PyTorch, from its own kernels: eager, channels-first, as its users write it."""
     import torch
-
-    import nanogan
-    from nanogan.interop import torch_source
-    from nanogan.recipes import DCGAN as recipe
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     G = eval(torch_source(nanogan.Network(recipe.generator, recipe.noise_size)), {"nn": torch.nn})
@@ -139,82 +140,84 @@ class Clock:
         return call
 
 
-@contextmanager
-def parts_timed(clock: Clock) -> Iterator[Any]:
-    """A backend whose products are timed and recorded; all layers time themselves while inside."""
-    import numpy as np
+class TimedBackend(Backend):
+    """NumPy, with products that are timed and noted down."""
 
-    from nanogan import backend, conv, layer, layers, norm, optim
+    def __init__(self, clock: Clock) -> None:
+        self.products: list[tuple[Array, Array, Array]] = []
+        self.xp = SimpleNamespace(**vars(np))
+        self.xp.matmul = clock.timed("products", self.matmul)
 
-    products: list[tuple[Any, Any, Any]] = []
-
-    def matmul(a: Any, b: Any, out: Any) -> Any:
-        products.append((a, b, out))
+    def matmul(self, a: Array, b: Array, out: Array) -> Array:
+        self.products.append((a, b, out))
         return np.matmul(a, b, out=out)
 
-    class Xp:
-        """NumPy, with that matmul."""
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(np, name)
-
-    timed_backend = backend.Backend()
-    timed_backend.xp = Xp()
-    timed_backend.xp.matmul = clock.timed("products", matmul)
-    timed_backend.products = products  # type: ignore[attr-defined]
+@contextmanager
+def parts_timed(clock: Clock) -> Iterator[None]:
+    """All layers and optimizers time themselves while inside."""
     parts: dict[str, list[tuple[Any, str]]] = {
         "patches (im2col, padding)": [(conv, "im2col"), (conv._Convolution, "padded_windows")],
         "scatter (col2im)": [(conv, "col2im")],
-        "Adam": [(optim.Optimizer, "step")],
+        "Adam": [(nanogan.Adam, "step")],
     }
     for part, classes in {
-        "rest of convolutions (bias, copies, sums of dW)": (conv.Conv2d, conv.ConvTranspose2d),
-        "BatchNorm": (norm.BatchNorm,),
-        "activations": (layers.ReLU, layers.LeakyReLU, layers.Tanh),
-        "rest of Linear": (layers.Linear,),
+        "rest of convolutions (bias, copies, sums of dW)": (nanogan.Conv2d, nanogan.ConvTranspose2d),
+        "BatchNorm": (nanogan.BatchNorm,),
+        "activations": (nanogan.ReLU, nanogan.LeakyReLU, nanogan.Tanh),
+        "rest of Linear": (nanogan.Linear,),
     }.items():
-        methods = ("forward", "backward_params", "backward_input", "backward")
-        parts[part] = [
-            (cls, name) for cls in classes for name in methods if getattr(cls, name) is not getattr(layer.Layer, name)
-        ]
+        parts[part] = [(cls, verb) for cls in classes for verb in VERBS if getattr(cls, verb) != getattr(Layer, verb)]
     with ExitStack() as stack:
         for part, places in parts.items():
             for owner, name in places:
                 stack.enter_context(mock.patch.object(owner, name, clock.timed(part, getattr(owner, name))))
-        yield timed_backend
+        yield
+
+
+VERBS = ("forward", "backward_params", "backward_input", "backward")
 
 
 def table(batch: int, steps: int = 20) -> None:
-    """Print what a step's time goes to."""
-    import numpy as np
-
+    """Print what a step's time goes to, the floor, and the memory."""
     clock = Clock()
-    with parts_timed(clock) as backend:
-        step = nanogan_step(batch, backend)
-        for _ in range(3):
-            backend.products.clear()
-            step()
-        floors = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            for a, b, out in backend.products:
-                np.matmul(a, b, out=out)
-            floors.append(time.perf_counter() - start)
-        flop = sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in backend.products)
+    backend = TimedBackend(clock)
+    with parts_timed(clock):
         step = nanogan_step(batch, backend)
         step()
         clock.seconds.clear()
         start = time.perf_counter()
         for _ in range(steps):
+            backend.products.clear()
             step()
         total = time.perf_counter() - start
     clock.seconds["everything else"] = total - sum(clock.seconds.values())
     for part, seconds in sorted(clock.seconds.items(), key=lambda item: -item[1]):
         print(f"  {part:50s} {seconds / steps * 1000:6.2f} ms {seconds / total:6.1%}")
     print(f"  {'sum':50s} {total / steps * 1000:6.2f} ms")
+
+    floors = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        for a, b, out in backend.products:
+            np.matmul(a, b, out=out)
+        floors.append(time.perf_counter() - start)
     floor = statistics.median(floors)
+    flop = sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in backend.products)
     rate = flop / floor / 1e9
     print(f"floor: the {flop / 1e9:.2f} GFLOP of products alone take {floor * 1000:.1f} ms ({rate:.0f} GFLOP/s)")
+
+    tracemalloc.start()
+    step = nanogan_step(batch)
+    step()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    step()
+    more = tracemalloc.get_traced_memory()[1] - held
+    print(
+        f"memory: {held / 2**20:.1f} MiB for networks, moments, work arrays and the batch, and {more / 2**20:.2f} MiB"
+    )
+    print("        more at the peak of a later step")
 
 
 def main() -> None:
