@@ -34,6 +34,9 @@ class Backend:
     patch_block = 2**18
     """How many numbers of patches a convolution multiplies at a time: 1 MiB in float32, a second-level cache."""
 
+    steps_between_looks = 1
+    """Every how many training steps the losses may be looked at: here they lie at hand."""
+
     def asarray(self, host: Array) -> Array:
         """The same numbers as an array of this backend. NumPy shares the memory; a GPU copies."""
         return host
