@@ -75,7 +75,7 @@ def digest(members: Mapping[str, Array]) -> str:
 
 
 def check_arrays(arrays: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
-    """Raise InputError unless every expected array is there with the same shape and kind of numbers."""
+    """Raise InputError unless every expected array is there, finite, with the same shape and kind of numbers."""
     for name, like in expected.items():
         if name not in arrays:
             raise InputError(f"holds no array {name}: it is of another kind of run")
@@ -85,3 +85,5 @@ def check_arrays(arrays: Mapping[str, Array], expected: Mapping[str, Array]) -> 
                 f"its {name} is {found.dtype} of shape {found.shape}, where this run has {like.dtype} of shape "
                 f"{like.shape}: it is of other networks or data"
             )
+        if not np.isfinite(found).all():
+            raise InputError(f"its {name} holds NaN or infinity; go on from an earlier checkpoint")

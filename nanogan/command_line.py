@@ -83,7 +83,7 @@ def complete(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
             try:
                 setattr(args, name, check(str(defaults[name])))
             except argparse.ArgumentTypeError as error:
-                raise InputError(f"the saved run's {name}: {error}; give --{name.replace('_', '-')}") from None
+                raise InputError(f"config.json: its {name} {error}; give --{name.replace('_', '-')}") from None
     if args.seed is None:
         args.seed = choose_seed()
         print(f"seed {args.seed}", flush=True)

@@ -1,0 +1,436 @@
+"""Files that nobody vouches for: damaged, cut, lying about their sizes, or made by hand to do harm.
+
+    python tests/fuzz.py                     10,000 files for each reader; benchmarks/results/fuzz.json
+    python tests/fuzz.py --examples 500      fewer
+
+Every reader of nanogan is given files that start from good ones (bytes changed, removed, repeated), from headers with
+any claim, from archives with any member, and checkpoints whose content is wrong but whose SHA-256 is right. It may
+return, or raise an InputError of one line that names the file. `test_fuzz.py` runs a small part of this in the suite.
+
+The script also holds each reader's memory against its largest legitimate need. Each runs in a process of its own (this
+needs Linux), reads a large good file first, and must stay under twice the memory that took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import ctypes
+import functools
+import gzip
+import io
+import json
+import multiprocessing
+import struct
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from nanogan import checkpoint
+from nanogan.command_line import complete
+from nanogan.data import MOST_PIXELS, load_images
+from nanogan.errors import InputError
+from nanogan.layers import Flatten, LeakyReLU, Linear, Reshape, Tanh
+from nanogan.norm import BatchNorm
+from nanogan.recipes import describe, get_recipe, restore
+from nanogan.runs import RunFolder
+from nanogan.training import Trainer, load_generator
+
+RESULT = Path(__file__).parents[1] / "benchmarks" / "results" / "fuzz.json"
+SLOWEST = 10.0
+"""Seconds after which a reader counts as hanging; the good files take milliseconds."""
+
+SMALL = 8.0
+"""MB that any reader may take, where the good files are smaller than what an allocator takes at a time."""
+
+TINY = replace(
+    get_recipe("vanilla"),
+    name="tiny",
+    generator=(Linear(2, 4), BatchNorm(4), LeakyReLU(), Linear(4, 4), Tanh(), Reshape((2, 2, 1))),
+    discriminator=(Flatten(), Linear(4, 3), LeakyReLU(), Linear(3, 1)),
+    noise_size=2,
+    image_shape=(2, 2, 1),
+    batch_size=4,
+)
+"""A whole GAN of 61 numbers, with everything that a checkpoint can hold."""
+
+
+def tiny_trainer() -> Trainer:
+    return Trainer(TINY, np.linspace(-1, 1, 48, dtype=np.float32).reshape(12, 2, 2, 1), seed=0)
+
+
+# ---- good files to begin with
+
+DIGITS = (np.arange(5 * 28 * 28) % 251).astype(np.uint8).reshape(5, 28, 28)
+
+
+def idx(claim: tuple[int, ...], numbers: bytes) -> bytes:
+    """An IDX file whose header claims a shape."""
+    return bytes((0, 0, 8, len(claim))) + struct.pack(f">{len(claim)}I", *claim) + numbers
+
+
+def npy(array: Any) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def claimed_npy(descr: str, claim: list[int], numbers: bytes) -> bytes:
+    """An .npy file whose header claims a type and a shape."""
+    header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': ({', '.join(map(str, claim))},), }}".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + numbers
+
+
+def npz(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for name, member in members.items():
+            archive.writestr(f"{name}.npy", member)
+    return content.getvalue()
+
+
+def picture(kind: str, mode: str, size: tuple[int, int] = (9, 7)) -> bytes:
+    content = io.BytesIO()
+    Image.linear_gradient("L").resize(size).convert(mode).save(content, kind)
+    return content.getvalue()
+
+
+def checkpoint_of(trainer: Trainer) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        trainer.save(path := Path(folder) / "c.npz")
+        return path.read_bytes()
+
+
+@functools.cache
+def good_checkpoint() -> bytes:
+    trainer = tiny_trainer()
+    for _ in range(4):
+        trainer.step()
+    trainer.log_epoch()
+    return checkpoint_of(trainer)
+
+
+def vanilla_checkpoint() -> bytes:
+    return checkpoint_of(Trainer(get_recipe("vanilla"), np.zeros((64, 28, 28, 1), np.float32), seed=0))
+
+
+@functools.cache
+def good_content() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays and meta data of the good checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        (path := Path(folder) / "c.npz").write_bytes(good_checkpoint())
+        return checkpoint.load(path)
+
+
+# ---- what may be done to them
+
+
+@st.composite
+def damaged(draw: st.DrawFn, *good: bytes) -> bytes:
+    """A good file in which some pieces were overwritten, removed, repeated or cut off."""
+    content = bytearray(draw(st.sampled_from(good)))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(content)))
+        end = start + draw(st.sampled_from((0, 1, 1, 2, 4, 8, 40)))
+        how = draw(st.sampled_from(("bit", "bytes", "remove", "repeat", "cut")))
+        if how == "bit" and start < len(content):
+            content[start] ^= 1 << draw(st.integers(0, 7))
+        elif how == "bytes":
+            content[start:end] = draw(st.binary(min_size=end - start, max_size=end - start) | st.just(b"\xff" * 4))
+        elif how == "repeat":
+            content[start:start] = content[start:end] * draw(st.integers(1, 3))
+        else:
+            del content[start : end if how == "remove" else None]
+    return bytes(content)
+
+
+claims = st.integers(0, 40) | st.sampled_from((28, 784, 2**16, 2**31 - 1, 2**32 - 1))
+zeros = st.sampled_from((0, 1, 5 * 784, 2**20, 2**22)).map(bytes)  # compressed, they are bombs
+bodies = st.binary(max_size=64) | zeros
+idx_files = st.builds(idx, st.lists(claims, min_size=1, max_size=4).map(tuple), bodies)
+npy_files = st.builds(
+    claimed_npy,
+    st.sampled_from(("|u1", "<f4", ">f8", "|O", "<U3", "<U999999999", "|V8", "<c8", "<M8[s]", "<f3", "[]")),
+    st.lists(claims | st.sampled_from((-1, 10**12, 10**30)), max_size=5),
+    bodies,
+)
+npz_files = st.builds(
+    npz,
+    st.dictionaries(
+        st.sampled_from(("images", "a", "../a", "")), npy_files | damaged(npy(DIGITS)) | bodies, max_size=3
+    ),
+    st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)),
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from((0, -1, 1, 10**9, 10**40, 1.5)) | st.floats()
+    | st.text(max_size=5) | st.sampled_from(("Linear", "ReLU", "Recipe", "Adam", "float32", "PCG64")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("type", "rng")), inner, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@st.composite
+def altered(draw: st.DrawFn, good: Any) -> Any:
+    """A good JSON value in which some parts, at any depth, are others or missing."""
+    value = copy.deepcopy(good)
+    for _ in range(draw(st.integers(1, 3))):
+        at, place = value, None
+        while isinstance(at, (dict, list)) and at and (place is None or draw(st.integers(0, 3))):
+            parent, place = at, draw(st.sampled_from(list(at if isinstance(at, dict) else range(len(at)))))
+            at = parent[place]
+        if place is None:
+            return draw(json_values)
+        if draw(st.booleans()):
+            parent[place] = draw(json_values)
+        else:
+            del parent[place]
+    return value
+
+
+@st.composite
+def signed_checkpoints(draw: st.DrawFn) -> bytes:
+    """A checkpoint whose arrays or meta data are wrong, but whose SHA-256 is right."""
+    arrays, meta = good_content()
+    arrays = dict(arrays)
+    for name in draw(st.lists(st.sampled_from(sorted(arrays)), max_size=3, unique=True)):
+        array = np.zeros(draw(st.lists(st.integers(0, 5), max_size=3)), draw(st.sampled_from(("f4", "f8", "i8", "U2"))))
+        arrays[name] = draw(st.sampled_from((array, arrays[name][:-1], arrays[name].astype("f8"))))
+    for name in draw(st.lists(st.sampled_from(sorted(arrays)), max_size=2)):
+        arrays.pop(name, None)
+    altered_meta = draw(altered(meta) | st.just(meta))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "c.npz"
+        checkpoint.save(path, arrays, altered_meta if isinstance(altered_meta, dict) else {"all": altered_meta})
+        return path.read_bytes()
+
+
+@functools.cache
+def bomb(kind: str) -> bytes:
+    """A small file that is what it says, and would become hundreds of MB: it must be refused by its size alone."""
+    if kind == "PNG":
+        content = io.BytesIO()
+        Image.new("1", (30_000, 30_000)).save(content, "PNG")
+        return content.getvalue()
+    black = np.zeros((160_000, 28, 28), np.uint8)
+    return npz({"images": npy(black)}) if kind == "npz" else gzip.compress(idx(black.shape, black.tobytes()), 1)
+
+
+def bombs(kind: str) -> st.SearchStrategy[bytes]:
+    return st.builds(bomb, st.just(kind))
+
+
+# ---- the readers
+
+
+def read_generator_and_run(path: Path) -> None:
+    """Both ways in which a checkpoint is read; the second also where the first refuses."""
+    try:
+        load_generator(path)
+    except InputError as error:
+        expect_documented(error, path)
+    trainer = tiny_trainer()
+    trainer.load(path, allow_change=True)
+    trainer.step()  # whatever was taken over, the run goes on
+
+
+def read_config(path: Path) -> None:
+    args = argparse.Namespace(epochs=None, steps=None, batch_size=None, dtype=None, seed=1, data=None)
+    complete(argparse.Namespace(**vars(args), checkpoint_every=None), RunFolder(path.parent, resume=True).read_config())
+
+
+def read_recipe(path: Path) -> None:
+    restore(json.loads(path.read_text()))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """name: of the file; files: what to try; read: what must return or raise InputError; large: a large good file."""
+
+    name: str
+    files: st.SearchStrategy[bytes]
+    read: Callable[[Path], Any]
+    large: Callable[[], bytes]
+    names_file: bool = True
+
+
+def from_folder(path: Path) -> None:
+    load_images(path.parent)
+
+
+def many(count: int = 20_000) -> np.ndarray[Any, Any]:
+    """Digits in the size of a real data set."""
+    return np.random.default_rng(0).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+READERS = {
+    "IDX": Reader(
+        "train-images-idx3-ubyte",
+        damaged(idx(DIGITS.shape, DIGITS.tobytes())) | idx_files,
+        from_folder,
+        lambda: idx(many().shape, many().tobytes()),
+    ),
+    "gzipped IDX": Reader(
+        "train-images-idx3-ubyte.gz",
+        damaged(gzip.compress(idx(DIGITS.shape, DIGITS.tobytes()))) | idx_files.map(gzip.compress) | bombs("gzip"),
+        from_folder,
+        lambda: gzip.compress(idx(many().shape, many().tobytes()), 1),
+    ),
+    "npy": Reader("a.npy", damaged(npy(DIGITS), npy(DIGITS / 255)) | npy_files, load_images, lambda: npy(many())),
+    "npz": Reader(
+        "a.npz",
+        damaged(npz({"images": npy(DIGITS)}), npz({"a": npy(DIGITS)}, zipfile.ZIP_STORED)) | npz_files | bombs("npz"),
+        load_images,
+        lambda: npz({"images": npy(many())}),
+    ),
+    "PNG": Reader(
+        "a.png",
+        damaged(*(picture("PNG", mode) for mode in ("L", "RGB", "RGBA", "P", "1", "LA"))) | bombs("PNG"),
+        from_folder,
+        lambda: picture("PNG", "RGB", (8192, MOST_PIXELS // 8192)),
+    ),
+    "JPEG": Reader(
+        "a.jpg",
+        damaged(picture("JPEG", "L"), picture("JPEG", "RGB"), picture("JPEG", "CMYK")),
+        from_folder,
+        lambda: picture("JPEG", "RGB", (8192, MOST_PIXELS // 8192)),
+    ),
+    "checkpoint": Reader(
+        "c.npz", damaged(good_checkpoint()) | signed_checkpoints(), read_generator_and_run, vanilla_checkpoint
+    ),
+    "recipe": Reader(
+        "recipe.json",
+        altered(describe(TINY)).map(as_json),
+        read_recipe,
+        lambda: as_json(describe(TINY)),
+        names_file=False,  # it gets the text, not the file
+    ),
+    "config": Reader(
+        "config.json",
+        damaged(b'{"epochs": 50, "seed": 3, "dtype": "float32", "data": null}')
+        | altered({"epochs": 50, "steps": None, "seed": 3, "checkpoint_every": "30s"}).map(as_json),
+        read_config,
+        lambda: b'{"epochs": 50}',
+    ),
+}  # fmt: skip
+
+
+def expect_documented(error: InputError, path: Path) -> None:
+    message = str(error)
+    assert "\n" not in message, f"more than one line: {message!r}"
+    assert path.name in message or str(path.parent) in message, f"doesn't name the file: {message!r}"
+
+
+def expect_return_or_input_error(reader: Reader, content: bytes) -> bool:
+    """Whether the reader took the file. Anything but a return or a proper InputError comes out, and fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / reader.name
+        path.write_bytes(content)
+        began = time.monotonic()
+        try:
+            reader.read(path)
+            return True
+        except InputError as error:
+            if reader.names_file:
+                expect_documented(error, path)
+            return False
+        finally:
+            assert time.monotonic() - began < SLOWEST, "it hangs"
+
+
+def fuzz(reader: Reader, examples: int, *, seed: int | None = None) -> dict[str, int]:
+    """Try so many files; how many were taken and how many refused. The seed only names what is tried."""
+    counts = {"taken": 0, "refused": 0}
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=seed is None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(reader.files)
+    def try_one(content: bytes) -> None:
+        counts["taken" if expect_return_or_input_error(reader, content) else "refused"] += 1
+
+    try_one()
+    return counts
+
+
+# ---- the script
+
+
+give_back_free_memory = functools.partial(getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: 0), 0)
+
+
+class Memory:
+    """The most memory, in MB, that reading any one file has added to this process; needs Linux's /proc."""
+
+    most = 0.0
+
+    def of(self, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        """The same reader, measured."""
+
+        def measured(path: Path) -> None:
+            give_back_free_memory()  # else what was used before is used again, and nothing is seen
+            Path("/proc/self/clear_refs").write_text("5")  # VmHWM, the most so far, begins again at what there is now
+            before = self.now("VmRSS")
+            try:
+                read(path)
+            finally:
+                self.most = max(self.most, self.now("VmHWM") - before)
+
+        return measured
+
+    @staticmethod
+    def now(what: str) -> float:
+        return int(Path("/proc/self/status").read_text().split(f"{what}:")[1].split()[0]) * 1024 / 1e6
+
+
+def measure(name: str, examples: int) -> dict[str, Any]:
+    """One reader's figures; in a process of its own, where no other reader has left memory to be used again."""
+    large, fuzzed = Memory(), Memory()
+    expect_return_or_input_error(replace(READERS[name], read=large.of(READERS[name].read)), READERS[name].large())
+    began = time.monotonic()
+    counts = fuzz(replace(READERS[name], read=fuzzed.of(READERS[name].read)), examples)
+    return {
+        **counts,
+        "seconds": round(time.monotonic() - began, 1),
+        "MB for a large good file": round(large.most, 1),
+        "MB at most": round(fuzzed.most, 1),
+        "under twice": fuzzed.most < max(2 * large.most, SMALL),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=int, default=10_000, help="files for each reader")
+    parser.add_argument("--reader", choices=READERS, action="append", help="only this one (may be repeated)")
+    parser.add_argument("--out", type=Path, default=RESULT)
+    args = parser.parse_args()
+    result: dict[str, Any] = {"command": " ".join(["python tests/fuzz.py", *sys.argv[1:]])}
+    for name in args.reader or READERS:
+        with multiprocessing.get_context("spawn").Pool(1) as process:
+            result[name] = process.apply(measure, (name, args.examples))
+        print(name, result[name], flush=True)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    return 0 if all(figures["under twice"] for figures in result.values() if isinstance(figures, dict)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
