@@ -212,12 +212,13 @@ def _progress(meta: dict[str, Any]) -> dict[str, Any]:
     rng = np.random.default_rng()
     rng.bit_generator.state = meta["rng"]
     for row in meta["rows"]:
-        if row.keys() != set(COLUMNS) or not all(type(value) in (int, float) for value in row.values()):
+        known = {"epoch", "step"} <= row.keys() <= set(COLUMNS)
+        if not known or not all(type(value) in (int, float) for value in row.values()):
             raise ValueError("a row of the log")
     progress = {
         "steps": meta["steps"],
         "seconds": float(meta["seconds"]),
-        "rows": list(meta["rows"]),
+        "rows": [dict.fromkeys(COLUMNS, math.nan) | row for row in meta["rows"]],  # an older log had fewer columns
         "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
         "rng": rng.bit_generator.state,
     }

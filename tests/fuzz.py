@@ -35,13 +35,12 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny import TINY, tiny_trainer
 
 from nanogan import checkpoint
 from nanogan.command_line import complete
 from nanogan.data import MOST_PIXELS, load_images
 from nanogan.errors import InputError
-from nanogan.layers import Flatten, LeakyReLU, Linear, Reshape, Tanh
-from nanogan.norm import BatchNorm
 from nanogan.recipes import describe, get_recipe, restore
 from nanogan.runs import RunFolder
 from nanogan.training import Trainer, load_generator
@@ -52,22 +51,6 @@ SLOWEST = 10.0
 
 SMALL = 8.0
 """MB that any reader may take, where the good files are smaller than what an allocator takes at a time."""
-
-TINY = replace(
-    get_recipe("vanilla"),
-    name="tiny",
-    generator=(Linear(2, 4), BatchNorm(4), LeakyReLU(), Linear(4, 4), Tanh(), Reshape((2, 2, 1))),
-    discriminator=(Flatten(), Linear(4, 3), LeakyReLU(), Linear(3, 1)),
-    noise_size=2,
-    image_shape=(2, 2, 1),
-    batch_size=4,
-)
-"""A whole GAN of 61 numbers, with everything that a checkpoint can hold."""
-
-
-def tiny_trainer() -> Trainer:
-    return Trainer(TINY, np.linspace(-1, 1, 48, dtype=np.float32).reshape(12, 2, 2, 1), seed=0)
-
 
 # ---- good files to begin with
 
@@ -113,11 +96,7 @@ def checkpoint_of(trainer: Trainer) -> bytes:
 
 @functools.cache
 def good_checkpoint() -> bytes:
-    trainer = tiny_trainer()
-    for _ in range(4):
-        trainer.step()
-    trainer.log_epoch()
-    return checkpoint_of(trainer)
+    return checkpoint_of(tiny_trainer(steps=4))
 
 
 def vanilla_checkpoint() -> bytes:

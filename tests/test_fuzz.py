@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
-import fuzz
 import numpy as np
 import pytest
+
+pytest.importorskip("PIL.Image", reason="Pillow isn't needed on a machine that only tests a GPU")
+
+import fuzz
 
 from nanogan.data import load_images
 from nanogan.errors import InputError
