@@ -61,7 +61,9 @@ class Trainer:
         images = images.astype(self.dtype, copy=False)
         if not np.isfinite(images.min()) or not np.isfinite(images.max()):
             bad = int(np.argmin(np.isfinite(images).all(axis=tuple(range(1, images.ndim)))))
-            raise InputError(f"images: number {bad}, counted from 0, holds NaN or infinity; leave it out or repair it")
+            raise InputError(
+                f"images: image number {bad}, counted from 0, holds NaN or infinity; leave it out or repair it"
+            )
         self.data = checkpoint.digest({"images": images})[:16]
         self.images = backend.asarray(images)
         self.real = backend.xp.empty((self.batches.batch_size, *recipe.image_shape), dtype=dtype)
