@@ -185,7 +185,10 @@ class Trainer:
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise InputError(f"{path}: is no checkpoint of a run ({type(error).__name__}: {error})") from None
         for name, array in expected.items():
-            array[...] = self.backend.asarray(arrays[name].astype(array.dtype))
+            saved = arrays[name].astype(array.dtype)
+            array[...] = (
+                saved if isinstance(array, np.ndarray) else self.backend.asarray(saved)
+            )  # some stay on the host
         for name, optimizer in self.optimizers.items():
             optimizer.t = progress["optimizer_steps"][name]
         self.rng.bit_generator.state = progress["rng"]

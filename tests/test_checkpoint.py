@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import double
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -183,6 +184,17 @@ def test_text_that_is_nested_too_deep_is_refused(saved, scratch):
     np.savez(scratch, **{**members, "meta": np.array("[" * 100_000)})
     with pytest.raises(InputError, match="is not a whole nanogan checkpoint"):
         checkpoint.load(scratch)
+
+
+def test_resume_is_exact_on_the_double_of_a_gpu(scratch):
+    straight = tiny_trainer(steps=8, backend=double.backend())
+    tiny_trainer(steps=5, backend=double.backend()).save(scratch)
+    resumed = tiny_trainer(backend=double.backend())
+    resumed.load(scratch)
+    for _ in range(3):
+        resumed.step()
+    for one, other in zip(straight.arrays().values(), resumed.arrays().values(), strict=True):
+        np.testing.assert_array_equal(resumed.backend.to_host(other), straight.backend.to_host(one))
 
 
 # ---- another run
