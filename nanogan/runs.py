@@ -97,10 +97,14 @@ class RunFolder:
 
     def read_config(self) -> dict[str, Any]:
         """The arguments of the run that is to be resumed."""
+        text = read_all(self.config, at_most=2**20)
         try:
-            return dict(json.loads(read_all(self.config, at_most=2**20)))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InputError(f"{self.config}: cannot be read ({error}); give all arguments as at the start") from None
+            config = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{self.config}: cannot be read ({error})") from None
+        if not isinstance(config, dict):
+            raise InputError(f"{self.config}: expected the arguments of a run by name")
+        return config
 
     def write_epoch(self, trainer: Trainer) -> None:
         """The log up to now and a picture of this epoch. A checkpoint that knows of both must come after them."""
