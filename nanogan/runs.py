@@ -140,24 +140,29 @@ class Checkpoints:
         self.save()  # so that the run can be resumed from its first step on, with the settings it has now
 
     def after_step(self) -> None:
-        """Save where it is time, or where the losses show that there is trouble to explain."""
+        """Save where it is time, and stop where the losses show that something is wrong."""
         steps, looks = self.trainer.steps, self.trainer.backend.steps_between_looks
         if steps % self.steps == 0 or time.monotonic() - self.saved_at >= self.seconds:
             self.save()
         elif steps % looks == 0 and not self.allow_nonfinite and not losses_are_finite(self.trainer):
-            self.save()
+            self.is_good()
+
+    def is_good(self) -> bool:
+        """Whether all is finite. Raises InputError, naming the first bad array, unless the run may go on with it."""
+        if is_finite(self.trainer):
+            return True
+        if not self.allow_nonfinite:
+            raise InputError(explain(self.trainer, self.path))
+        if not self.warned:
+            step = self.trainer.steps
+            print(f"\nNaN or infinity by step {step}: no more checkpoints while it lasts", file=sys.stderr)
+            self.warned = True
+        return False
 
     def save(self) -> None:
-        """Write the checkpoint. Raises InputError instead, naming the first bad array, where not all is finite."""
-        if is_finite(self.trainer):
+        """Write the checkpoint, if all is good."""
+        if self.is_good():
             self.trainer.save(self.path)
-        elif not self.allow_nonfinite:
-            raise InputError(explain(self.trainer, self.path))
-        elif not self.warned:
-            print(
-                f"\nNaN or infinity by step {self.trainer.steps}: no more checkpoints while it lasts", file=sys.stderr
-            )
-            self.warned = True
         self.saved_at = time.monotonic()
 
 
@@ -194,10 +199,10 @@ def train(
         checkpoints = Checkpoints(trainer, folder.checkpoint, every=checkpoint_every, allow_nonfinite=allow_nonfinite)
         while trainer.steps < total_steps and not stop:
             began_at, began = trainer.steps, time.perf_counter()
-            train_epoch(trainer, checkpoints, total_steps, stop, quiet=quiet)
-            if stop:
+            if not train_epoch(trainer, checkpoints, total_steps, stop, quiet=quiet):
                 break
             trainer.backend.synchronize()
+            checkpoints.is_good()
             row = trainer.log_epoch()
             if not quiet:
                 speed = (trainer.steps - began_at) * trainer.batches.batch_size / (time.perf_counter() - began)
@@ -213,8 +218,11 @@ def train(
 
 def train_epoch(
     trainer: Trainer, checkpoints: Checkpoints, total_steps: int, stop: Sequence[str], *, quiet: bool
-) -> None:
-    """Train to the end of this epoch or of the run, or until `stop` isn't empty, under a progress bar."""
+) -> bool:
+    """Train to the end of this epoch or of the run, under a progress bar. False if `stop` was filled before.
+
+    No checkpoint is made at the end itself: the one that says that an epoch is over comes after its row of the log.
+    """
     from tqdm import tqdm
 
     per_epoch, batch_size = trainer.batches.steps_per_epoch, trainer.batches.batch_size
@@ -229,10 +237,12 @@ def train_epoch(
     ) as bar:
         while trainer.steps < ends_at and not stop:
             trainer.step()
-            checkpoints.after_step()
+            if trainer.steps < ends_at:
+                checkpoints.after_step()
             if bar.update(batch_size):  # true a few times a second: then reading the device is cheap enough
                 means = trainer.means()
                 bar.set_postfix_str(f"D {means['d_loss']:.2f}  G {means['g_loss']:.2f}", refresh=False)
+    return trainer.steps == ends_at
 
 
 def epoch_line(row: dict[str, float], epochs: int, images_per_second: float) -> str:

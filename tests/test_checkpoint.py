@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import double
 import numpy as np
@@ -115,7 +116,7 @@ def test_a_log_that_had_fewer_columns_is_taken_over(saved, scratch):
 
 # ---- wrong contents with the right SHA-256
 
-WRONG_META = {
+WRONG_META: dict[str, dict[str, Any]] = {
     "no steps": {"steps": None},
     "half a step": {"steps": 2.5},
     "steps back": {"steps": -1},
@@ -140,7 +141,7 @@ def test_wrong_meta_data_are_refused_and_nothing_is_changed(saved, scratch, case
     assert checkpoint.digest(before) == checkpoint.digest(trainer.arrays())
 
 
-WRONG_ARRAYS = {
+WRONG_ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "missing": ({"G.m": None}, "holds no array G.m"),
     "other shape": ({"D.params": np.zeros(3, "f4")}, "its D.params is float32 of shape"),
     "other kind": ({"D.params": np.zeros(19, "i8")}, "its D.params is int64"),
@@ -159,7 +160,7 @@ def test_wrong_arrays_are_refused_by_name(saved, scratch, case):
         tiny_trainer().load(scratch)
 
 
-WRONG_RECIPES = {
+WRONG_RECIPES: dict[str, tuple[dict[str, Any], str]] = {
     "other sizes": ({"generator": (Linear(2, 9), Linear(9, 4), Reshape((2, 2, 1)))}, "parameters of G, found"),
     "no image": ({"generator": TINY.generator[:-1]}, "draws no images"),
     "huge image": ({"generator": (*TINY.generator, Upsample(10**6))}, "arrays of 4,000,000,000,000 numbers"),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_a_killed_run_leaves_no_lock(tmp_path):
     hold = "import sys, time; from nanogan.runs import RunFolder; folder = RunFolder(sys.argv[1]); folder.create();"
     command = [sys.executable, "-c", hold + "print('held', flush=True); time.sleep(60)", str(tmp_path / "run")]
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as holding:
-        assert holding.stdout.readline() == "held\n"
+        assert holding.stdout and holding.stdout.readline() == "held\n"
         with pytest.raises(InputError, match="another run is writing here"):
             created(tmp_path / "run")
         holding.send_signal(signal.SIGKILL)
@@ -90,6 +91,41 @@ def test_checkpoint_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr("time.monotonic", lambda: next(clock))  # each look at it is 10 seconds later
     assert saves(tiny_trainer(), tmp_path / "c.npz", every="25s") == [3, 6]
+
+
+@pytest.mark.parametrize("at", [3, 6, 7])  # the ends of epochs 1 and 2, and of the run in the midst of the third
+def test_killed_between_the_last_step_of_an_epoch_and_its_row(tmp_path, monkeypatch, at):
+    """A checkpoint that falls due just then must not say that the epoch is over while the log doesn't have it."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed():
+        if trainer.steps == at:
+            raise Killed
+        return type(trainer).log_epoch(trainer)
+
+    folder, trainer = created(tmp_path / "run"), tiny_trainer()
+    monkeypatch.setattr(trainer, "log_epoch", killed)
+    with pytest.raises(Killed):
+        train(trainer, folder, 7, quiet=True, checkpoint_every="1")
+    resumed = tiny_trainer()
+    resumed.load(folder.checkpoint)
+    assert train(resumed, folder, 7, quiet=True)
+    assert [row["step"] for row in resumed.rows] == [3, 6, 7]
+
+
+def test_ctrl_c_at_the_end_of_an_epoch_loses_no_row(tmp_path, monkeypatch):
+    folder, trainer = created(tmp_path / "run"), tiny_trainer()
+
+    def step():
+        type(trainer).step(trainer)
+        if trainer.steps == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(trainer, "step", step)
+    assert not train(trainer, folder, 7, quiet=True)
+    assert checkpoint.load(folder.checkpoint)[1]["steps"] == 3 and [row["step"] for row in trainer.rows] == [3]
 
 
 def test_epochs_and_steps_are_the_total():
@@ -156,7 +192,7 @@ def copied(begun, tmp_path):
     return Path(shutil.copytree(begun, tmp_path / "copy"))
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[list[Any], str]] = {
     "other settings": (["--seed", 2, "--batch-size", 16], "seed 1, not 2"),
     "other images": (["--data", "other.npy"], "was trained with data "),
     "fewer epochs": (["--epochs", 1], "the run has made 8 steps already, more than the 4 asked for"),
