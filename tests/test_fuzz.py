@@ -23,18 +23,8 @@ def test_only_documented_errors_come_out(name):
 
 @pytest.mark.parametrize("name", fuzz.READERS)
 def test_the_good_files_are_taken(name):
-    good = {
-        "IDX": fuzz.idx(fuzz.DIGITS.shape, fuzz.DIGITS.tobytes()),
-        "gzipped IDX": fuzz.gzip.compress(fuzz.idx(fuzz.DIGITS.shape, fuzz.DIGITS.tobytes())),
-        "npy": fuzz.npy(fuzz.DIGITS),
-        "npz": fuzz.npz({"images": fuzz.npy(fuzz.DIGITS)}),
-        "PNG": fuzz.picture("PNG", "P"),
-        "JPEG": fuzz.picture("JPEG", "CMYK"),
-        "checkpoint": fuzz.good_checkpoint(),
-        "recipe": fuzz.as_json(fuzz.describe(fuzz.TINY)),
-        "config": b'{"epochs": 50}',
-    }
-    assert fuzz.expect_return_or_input_error(fuzz.READERS[name], good[name])
+    reader = fuzz.READERS[name]
+    assert all(fuzz.expect_return_or_input_error(reader, content) for content in reader.good)
 
 
 def raises(error):
