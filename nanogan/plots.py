@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from .backend import Array
-from .files import replacing
+from .errors import InputError
+from .files import opened, replacing
 
 
 def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zoom: int = 2) -> None:
@@ -40,15 +41,18 @@ def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zo
 
 
 def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_frame: float = 0.2) -> None:
-    """Join picture files into an animated GIF that loops, and rests on the last frame."""
+    """Join PNG files into an animated GIF that loops, and rests on the last frame."""
     from PIL import Image
 
     if not frames:
         return
     pictures = []
     for frame in frames:
-        with Image.open(frame) as opened:
-            pictures.append(opened.copy())
+        with opened(frame) as (file, _):
+            try:
+                pictures.append(Image.open(file, formats=("PNG",)).copy())
+            except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
+                raise InputError(f"{frame}: cannot be read as a picture ({error}); remove it") from None
     durations = [int(1000 * seconds_per_frame)] * (len(pictures) - 1) + [2000]
     content = io.BytesIO()
     pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)

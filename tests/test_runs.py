@@ -153,6 +153,14 @@ def test_a_log_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert folder.log.read_text() == before
 
 
+def test_a_sample_that_somebody_has_damaged_is_named(tmp_path):
+    folder = created(tmp_path / "run")
+    folder.write_epoch(tiny_trainer(steps=3))
+    (folder.samples / "epoch-0001.png").write_bytes(b"\x89PNG?")
+    with pytest.raises(InputError, match=r"epoch-0001\.png: cannot be read as a picture"):
+        folder.write_pictures(tiny_trainer(steps=3))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of a process's files")
 def test_a_disk_that_is_full_in_a_real_process_is_one_line_and_loses_nothing(tmp_path):
     """The system itself refuses to write: no file of this process may grow beyond 1 MB, a checkpoint has 6.7."""
