@@ -101,6 +101,15 @@ IMAGES = "train-images-idx3-ubyte"
 CLAIM = bytes((0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 9))  # a header without its 162 bytes
 BAD_FILES = {
     "truncated": ("truncated", lambda p: write_idx(p / IMAGES, np.zeros((2, 28, 28), "u1"), claim=(9, 28, 28))),
+    "too long": ("truncated", lambda p: write_idx(p / IMAGES, np.zeros((2, 28, 28), "u1"), claim=(1, 28, 28))),
+    "too long in gzip": (
+        "truncated",
+        lambda p: write_idx(p / f"{IMAGES}.gz", np.zeros((2, 28, 28), "u1"), zipped=True, claim=(1, 28, 28)),
+    ),
+    "claims 10^12": (
+        "takes 998,001,000,000,000 bytes after it",
+        lambda p: write_idx(p / f"{IMAGES}.gz", np.zeros((2, 28, 28), "u1"), zipped=True, claim=(10**9, 999, 999)),
+    ),
     "labels as images": ("3 axes", lambda p: write_idx(p / IMAGES, np.zeros(5, "u1"))),
     "empty file": ("an empty file", lambda p: (p / IMAGES).write_bytes(b"")),
     "no images": ("found none", lambda p: write_idx(p / IMAGES, np.zeros((0, 28, 28), "u1"))),
