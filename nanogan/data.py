@@ -198,9 +198,13 @@ def read_picture(path: Path, image_shape: Shape) -> Array:
     with opened(path) as (file, _), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a palette's transparency and the like: the pixels are what counts
         try:
-            picture = Image.open(file, formats=("PNG", "JPEG"))  # by its content; no other decoder is started
+            picture: Image.Image = Image.open(
+                file, formats=("PNG", "JPEG")
+            )  # by its content; no other decoder is started
             if math.prod(picture.size) > MOST_PIXELS:
                 raise InputError(f"{path}: its {picture.width} x {picture.height} pixels are too many; make it smaller")
+            if picture.mode.startswith("I"):  # 16 bits a pixel, which `convert` would clip at 255
+                picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
             converted = picture.convert("L" if channels == 1 else "RGB").resize((width, height))
         except InputError:
             raise

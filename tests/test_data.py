@@ -97,6 +97,12 @@ def test_a_folder_of_pictures_becomes_what_was_asked_for(tmp_path, mode):
     np.testing.assert_allclose(colour.mean(axis=(1, 2, 3)), [0, 0.2, 0.4], atol=0.01)  # in the order of the names
 
 
+def test_a_picture_of_16_bits_a_pixel_is_scaled(tmp_path):
+    Image = pytest.importorskip("PIL.Image", reason="Pillow isn't needed on a machine that only tests a GPU")
+    Image.fromarray(np.full((28, 28), 32768, np.uint16)).save(tmp_path / "a.png")
+    np.testing.assert_allclose(load_images(tmp_path, scale=(0, 1)), 128 / 255, rtol=1e-6)
+
+
 IMAGES = "train-images-idx3-ubyte"
 CLAIM = bytes((0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 9))  # a header without its 162 bytes
 BAD_FILES = {
