@@ -292,7 +292,7 @@ READERS = {
     ),
     "PNG": Reader(
         "a.png",
-        tuple(picture("PNG", mode) for mode in ("L", "RGB", "RGBA", "P", "1", "LA")),
+        tuple(picture("PNG", mode) for mode in ("L", "RGB", "RGBA", "P", "1", "LA", "I;16")),
         bombs("PNG"),
         from_folder,
         lambda: picture("PNG", "RGB", WIDE),
