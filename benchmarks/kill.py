@@ -140,11 +140,11 @@ def main() -> int:
         "identical": sum(not run["different"] for run in records),
         "before the first checkpoint": sum(run["checkpoint at step"] is None for run in records),
         "in the middle of a write": sum(bool(run["half-written"]) for run in records),
-        "runs": records,
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps({name: value for name, value in result.items() if name != "runs"}, indent=1))
+    lines = ",\n  ".join(map(json.dumps, records))
+    args.out.write_text(f'{json.dumps(result, indent=1)[:-2]},\n "runs": [\n  {lines}\n ]\n}}\n')
+    print(json.dumps(result, indent=1))
     return 0 if result["identical"] == args.kills else 1
 
 

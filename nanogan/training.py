@@ -165,30 +165,15 @@ class Trainer:
         """
         arrays, meta = checkpoint.load(path)
         try:
-            changes = self._changes(meta)
-            if changes and not allow_change:
-                raise InputError(
-                    f"was trained with {'; '.join(changes.values())}; continue with the same, or choose another --out, "
-                    "or say --allow-change if the change is meant"
-                )
-            expected, progress = self.arrays(), _progress(meta)
-            if not changes.keys().isdisjoint(("batch_size", "images", "data")):
-                del expected["order"]
-                settings = meta["settings"]
-                epochs = progress["steps"] // (settings["images"] // settings["batch_size"])
-                progress["steps"] = epochs * self.batches.steps_per_epoch
-            checkpoint.check_arrays(arrays, expected)
-            if "order" in expected and not np.array_equal(np.sort(arrays["order"]), np.arange(len(self.images))):
-                raise InputError("its order of the images doesn't name each of them once")
+            expected, progress = self._checked(arrays, meta, allow_change)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise InputError(f"{path}: is no checkpoint of a run ({type(error).__name__}: {error})") from None
         for name, array in expected.items():
             saved = arrays[name].astype(array.dtype)
-            array[...] = (
-                saved if isinstance(array, np.ndarray) else self.backend.asarray(saved)
-            )  # some stay on the host
+            on_host = isinstance(array, np.ndarray)  # order and noise are on every backend
+            array[...] = saved if on_host else self.backend.asarray(saved)
         for name, optimizer in self.optimizers.items():
             optimizer.t = progress["optimizer_steps"][name]
         self.rng.bit_generator.state = progress["rng"]
@@ -196,19 +181,35 @@ class Trainer:
         steps_of_epoch = self.steps - (self.epoch - 1) * self.batches.steps_per_epoch
         self.batches.position = steps_of_epoch * self.batches.batch_size
 
+    def _checked(
+        self, arrays: dict[str, Array], meta: dict[str, Any], allow_change: bool
+    ) -> tuple[dict[str, Array], dict[str, Any]]:
+        """The arrays here that a checkpoint's may be copied to, and its `_progress`."""
+        changes = self._changes(meta)
+        if changes and not allow_change:
+            raise InputError(
+                f"was trained with {'; '.join(changes.values())}; continue with the same, or choose another --out, "
+                "or say --allow-change if the change is meant"
+            )
+        expected, progress = self.arrays(), _progress(meta)
+        if not changes.keys().isdisjoint(("batch_size", "images", "data")):
+            del expected["order"]
+            epochs = progress["steps"] // (meta["settings"]["images"] // meta["settings"]["batch_size"])
+            progress["steps"] = epochs * self.batches.steps_per_epoch
+        checkpoint.check_arrays(arrays, expected)
+        if "order" in expected and not np.array_equal(np.sort(arrays["order"]), np.arange(len(self.images))):
+            raise InputError("its order of the images doesn't name each of them once")
+        return expected, progress
+
     def _changes(self, meta: dict[str, Any]) -> dict[str, str]:
         """The settings in which a checkpoint differs from this run, by name, each as "seed 0, not 1"."""
-        was = {name: value for name, value in meta["settings"].items() if name in self.settings()}
-        here = {name: value for name, value in self.settings().items() if name in was or name != "data"}
+        was, here = dict(meta["settings"]), self.settings()
+        was.setdefault("data", self.data)  # which format 1 didn't have
         if was.get("recipe") == self.recipe.name:
             recipe = restore(meta["description"])
-            for name in {field.name for field in dataclasses.fields(Recipe)} - {
-                "name",
-                "source",
-                "batch_size",
-                "epochs",
-            }:
-                was[name], here[name] = getattr(recipe, name), getattr(self.recipe, name)
+            for field in dataclasses.fields(Recipe):
+                if field.name not in ("name", "source", "batch_size", "epochs"):  # the settings say what counts
+                    was[field.name], here[field.name] = getattr(recipe, field.name), getattr(self.recipe, field.name)
         return {name: f"{name} {was.get(name)}, not {now}" for name, now in here.items() if was.get(name) != now}
 
 

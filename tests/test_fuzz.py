@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("PIL.Image", reason="Pillow isn't needed on a machine that only tests a GPU")
 
 import fuzz
+import hostile_files
 
 from nanogan.data import load_images
 from nanogan.errors import InputError
@@ -55,7 +56,7 @@ def test_a_bomb_is_refused_by_its_size(tmp_path):
     for kind, name in (("gzip", "train-images-idx3-ubyte.gz"), ("npz", "a.npz"), ("PNG", "a.png")):
         folder = tmp_path / kind
         folder.mkdir()
-        (folder / name).write_bytes(fuzz.bomb(kind))
+        (folder / name).write_bytes(hostile_files.bomb(kind))
         assert (folder / name).stat().st_size < 700_000
         with pytest.raises(InputError, match=r"truncated or damaged|would unpack|too many|exceeds limit"):
             load_images(folder / name if kind == "npz" else folder)
