@@ -86,13 +86,12 @@ def main() -> None:
         "most open files": int(descriptors.max()),
         "open files at the end": int(descriptors[-1]),
         "files in the folder": files,
-        "every minute": [
-            [round(row[0]), round(row[1] / 1e6, 2), *row[2:]] for row in rows[:: 60 // SECONDS_BETWEEN_LOOKS]
-        ],
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps({name: value for name, value in result.items() if name != "every minute"}, indent=1))
+    minutes = [[round(row[0]), round(row[1] / 1e6, 2), *row[2:]] for row in rows[:: 60 // SECONDS_BETWEEN_LOOKS]]
+    lines = ",\n  ".join(map(json.dumps, minutes))
+    args.out.write_text(f'{json.dumps(result, indent=1)[:-2]},\n "every minute": [\n  {lines}\n ]\n}}\n')
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
