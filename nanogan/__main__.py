@@ -10,6 +10,7 @@ import numpy as np
 
 from .command_line import Parser, choose_seed, errors_in_one_line, positive_int, seed
 from .errors import InputError
+from .files import replacing
 
 
 def sample(args: argparse.Namespace) -> int:
@@ -27,14 +28,12 @@ def sample(args: argparse.Namespace) -> int:
     rng = np.random.default_rng(args.seed)
     z = recipe.draw_noise(rng, np.empty((args.count, recipe.noise_size), G.dtype))
     images = generate(G, recipe, z)
-    try:
-        if out.suffix == ".png":
-            save_grid(out, images)
-        else:
-            gray = images[..., 0] if images.shape[-1] == 1 else images
-            np.save(out, gray.astype(np.float32))
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
+    if out.suffix == ".png":
+        save_grid(out, images)
+    else:
+        gray = images[..., 0] if images.shape[-1] == 1 else images
+        with replacing(out) as file:
+            np.save(file, gray.astype(np.float32))
     print(f"{args.count} images in {out}")
     return 0
 

@@ -29,6 +29,7 @@ class CupyBackend(Backend):
     name = "cupy"
     block_size = 2**62  # one block: a GPU wants few, large kernels
     patch_block = 2**26  # 256 MiB in float32
+    steps_between_looks = 100  # a look waits until the GPU has caught up
 
     def __init__(self) -> None:
         self.xp = _working_cupy()

@@ -1,15 +1,14 @@
 """Saving a training run whole, and reading it back: one .npz file, no pickle.
 
-A checkpoint is named arrays (weights, moments, the order of the batches) and one JSON text called `meta` (settings,
-counters, the state of the random generator). It is written to a temporary file in the same folder, flushed to the disk
-and then renamed, so that at every moment there is a whole checkpoint or none.
+A checkpoint is named arrays (weights, moments, the order of the batches), one JSON text called `meta` (settings,
+counters, the state of the random generator), and the SHA-256 of them all. It takes the place of the one before it only
+when it is whole and on the disk, so `checkpoint.npz` is the last good one at every moment (`files.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,39 +17,73 @@ import numpy as np
 
 from .backend import Array
 from .errors import InputError
+from .files import Arrays, opened, replacing
 
-FORMAT = 1
-"""Version of the layout. It grows when a reader of the old layout would go wrong."""
+FORMAT = 2
+"""Version of the layout. It grows when a reader of the old layout would go wrong.
+
+1: no SHA-256, and no fingerprint of the images among the settings. Still read, with what it has.
+2: as described above.
+"""
 
 
 def save(path: str | Path, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
     """Write host arrays and JSON-ready `meta` to `path`, replacing what is there only once all is on the disk."""
-    path = Path(path)
-    text = json.dumps({"format": FORMAT, **meta})
-    temporary = path.with_name(path.name + ".new")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, meta=np.array(text), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: the checkpoint could not be written ({error.strerror or error})") from None
+    members = {**arrays, "meta": np.array(json.dumps({"format": FORMAT, **meta}))}
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, sha256=np.array(digest(members)), **members)
 
 
 def load(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and the meta data that `save` wrote. Raises InputError where the file is not such a checkpoint."""
+    """The arrays and the meta data that `save` wrote, not a bit changed.
+
+    Raises InputError where the file is no such checkpoint, was damaged, or comes from a newer nanogan.
+    """
     path = Path(path)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
-        meta = json.loads(str(arrays.pop("meta")))
+        with opened(path) as (file, length):
+            held = Arrays(file, length)
+            if held.unpacked > length:  # nothing in a checkpoint is compressed
+                raise ValueError("it would unpack to more than its length")
+            arrays = {name: held.read(name) for name in held.names}
+        written = str(arrays.pop("sha256", ""))
+        found = digest(arrays)
+        meta = json.loads(str(arrays.pop("meta", "")))
         version = meta["format"]
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such checkpoint") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        if not isinstance(version, int) or version < 1:
+            raise ValueError(f"format {version!r}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: is not a whole nanogan checkpoint ({error})") from None
-    if version != FORMAT:
-        raise InputError(f"{path}: checkpoint format {version}, but this nanogan reads format {FORMAT}; update nanogan")
+    if version > FORMAT:
+        raise InputError(
+            f"{path}: checkpoint format {version}, but this nanogan reads up to format {FORMAT}; update nanogan"
+        )
+    if version > 1 and found != written:
+        raise InputError(f"{path}: was changed or damaged since it was written (its SHA-256 differs); use another copy")
     return arrays, meta
+
+
+def digest(members: Mapping[str, Array]) -> str:
+    """SHA-256 of named host arrays: of their names, types, shapes and numbers."""
+    total = hashlib.sha256()
+    for name, array in sorted(members.items()):
+        total.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+def check_arrays(arrays: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
+    """Raise InputError unless every expected array is there, finite, with the same shape and kind of numbers."""
+    for name, like in expected.items():
+        if name not in arrays:
+            raise InputError(f"holds no array {name}: it is of another kind of run")
+        found = arrays[name]
+        if found.shape != like.shape or found.dtype.kind != like.dtype.kind:
+            raise InputError(
+                f"its {name} is {found.dtype} of shape {found.shape}, where this run has {like.dtype} of shape "
+                f"{like.shape}: it is of other networks or data"
+            )
+        if not np.isfinite(found).all():
+            raise InputError(f"its {name} holds NaN or infinity; go on from an earlier checkpoint")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,12 @@ def seed(text: str) -> int:
     return _checked(int, text, lambda number: number >= 0, "a whole number of at least 0")
 
 
-def _checked(kind: Callable[[str], Any], text: str, is_right: Callable[[Any], bool], expected: str) -> Any:
+def interval(text: str) -> str:
+    """An argument type: "500", steps, or "30s", seconds. It stays text."""
+    return _checked(str, text, re.compile(r"[1-9]\d{0,8}s?").fullmatch, "a number of steps (500) or of seconds (30s)")
+
+
+def _checked(kind: Callable[[str], Any], text: str, is_right: Callable[[Any], Any], expected: str) -> Any:
     try:
         value = kind(text)
     except ValueError:
@@ -54,19 +60,50 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="a folder of IDX files or pictures, or a .npy or .npz file")
     parser.add_argument("--out", metavar="DIR", help="folder for the results (default: runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="continue the run in the output folder")
+    parser.add_argument("--allow-change", action="store_true", help="continue it though the settings given differ")
+    parser.add_argument(
+        "--checkpoint-every",
+        type=interval,
+        metavar="N|Ns",
+        help="save every N steps, or every N seconds (30s), besides after every epoch",
+    )
+    parser.add_argument("--allow-nonfinite", action="store_true", help="go on where a NaN or infinity arises")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def complete(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
-    """Fill in every argument that wasn't given: from `defaults` (a saved run's or the recipe's), the seed by chance."""
+    """Fill in every argument that wasn't given: from `defaults` (a saved run's or the recipe's), the seed by chance.
+
+    Raises InputError where a default, which may come from a file, isn't what the argument can be.
+    """
     if args.epochs or args.steps:
         defaults = {name: value for name, value in defaults.items() if name not in ("epochs", "steps")}
-    for name, value in defaults.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
+    for name, check in FILLED_IN.items():
+        if getattr(args, name) is None and defaults.get(name) is not None:
+            try:
+                setattr(args, name, check(str(defaults[name])))
+            except argparse.ArgumentTypeError as error:
+                raise InputError(f"config.json: its {name} {error}; give --{name.replace('_', '-')}") from None
     if args.seed is None:
         args.seed = choose_seed()
         print(f"seed {args.seed}", flush=True)
+
+
+def precision(text: str) -> str:
+    """An argument type: the name of a floating point type."""
+    return _checked(str, text, ("float32", "float64").__contains__, "float32 or float64")
+
+
+FILLED_IN: dict[str, Callable[[str], Any]] = {
+    "epochs": positive_int,
+    "steps": positive_int,
+    "batch_size": positive_int,
+    "dtype": precision,
+    "seed": seed,
+    "data": str,
+    "checkpoint_every": interval,
+}
+"""The arguments that `complete` fills in, and what checks each."""
 
 
 def choose_seed() -> int:

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import gzip
 import math
-import zipfile
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from .backend import Array, Shape
 from .errors import InputError
+from .files import Arrays, opened, read_npy, unpacks_to
 
 MNIST_FOLDER = Path(__file__).parent / "mnist"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+MOST_PIXELS = 2**25
+"""Pixels of a picture that may be decoded: 8192 x 4096, which take 128 MiB."""
 PixelRange = tuple[float, float]
 
 
@@ -114,31 +117,36 @@ def read_idx(path: Path, *, axes: int) -> Array:
 
     An IDX file is a big-endian header (0, 0, 8 for uint8, the number of axes; the length of each axis) and the bytes.
     """
-    content = _content(path)
-    header = 4 + 4 * axes
-    if len(content) < header or content[:4] != bytes((0, 0, 8, axes)):
+    with opened(path) as (file, length):
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        content = gzip.GzipFile(fileobj=file) if zipped else file
+        try:
+            return _idx_array(path, content, axes, length, zipped)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{path}: cannot be read ({error}); fetch the file again") from None
+
+
+def _idx_array(path: Path, content: IO[bytes] | gzip.GzipFile, axes: int, length: int, zipped: bool) -> Array:
+    header = content.read(4 + 4 * axes)
+    if len(header) < 4 + 4 * axes or header[:4] != bytes((0, 0, 8, axes)):
         raise InputError(
             f"{path}: expected an IDX file of uint8 with {axes} axes (first bytes 0 0 8 {axes}), "
-            f"found {' '.join(str(byte) for byte in content[:4]) or 'an empty file'}"
+            f"found {' '.join(str(byte) for byte in header[:4]) or 'an empty file'}"
         )
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=axes, offset=4))
-    if len(content) != header + math.prod(shape):
-        raise InputError(
-            f"{path}: its header says {shape}, which takes {header + math.prod(shape):,} bytes, but it has "
-            f"{len(content):,}; the file is truncated or damaged"
-        )
+    shape = tuple(int(n) for n in np.frombuffer(header, ">u4", offset=4))
     if 0 in shape:
         raise InputError(f"{path}: expected images or labels, found none (shape {shape})")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a file, unzipped if gzip wrote it."""
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read ({error}); fetch the file again") from None
+    claimed = math.prod(shape)
+    numbers = b""
+    if unpacks_to(claimed, length) if zipped else claimed == length - len(header):
+        numbers = content.read(claimed + 1)  # one byte more shows whether there is more
+    if len(numbers) != claimed:
+        raise InputError(
+            f"{path}: its header says {shape}, which takes {claimed:,} bytes after it, but a file of {length:,} bytes "
+            "holds another number; the file is truncated or damaged"
+        )
+    return np.frombuffer(numbers, np.uint8).reshape(shape)
 
 
 def _idx_file(folder: Path, split: str, kind: str) -> Path:
@@ -152,40 +160,57 @@ def _idx_file(folder: Path, split: str, kind: str) -> Path:
 
 
 def _read_array(path: Path) -> Array:
-    """The images in a .npy or .npz file. Pickled objects are refused: reading them would run code."""
-    try:
-        with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            name = "images" if "images" in loaded.files else loaded.files[0] if len(loaded.files) == 1 else None
+    """The images in a .npy or .npz file."""
+    with opened(path) as (file, length):
+        try:
+            if path.suffix == ".npy":
+                return read_npy(file, length)
+            held = Arrays(file, length)
+            name = "images" if "images" in held.names else held.names[0] if len(held.names) == 1 else None
             if name is None:
-                held = ", ".join(loaded.files) or "none"
-                raise InputError(f"{path}: expected one array, or one called images; found {held}")
-            return loaded[name]
-    except InputError:
-        raise
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read as an array of images ({error})") from None
+                raise InputError(f"expected one array, or one called images; found {', '.join(held.names) or 'none'}")
+            return held.read(name)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        except ValueError as error:
+            raise InputError(f"{path}: cannot be read as an array of images ({error})") from None
 
 
 def _read_pictures(folder: Path, image_shape: Shape) -> Array:
     """Every PNG and JPEG picture of a folder as uint8 (N, *image_shape), in the order of the names."""
-    from PIL import Image, UnidentifiedImageError
-
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_ENDINGS)
     if not files:
         raise InputError(f"{folder}: expected IDX files or pictures ({', '.join(PICTURE_ENDINGS)}), found none")
-    height, width, channels = image_shape
     pictures = np.empty((len(files), *image_shape), np.uint8)
-    for picture, file in zip(pictures, files, strict=True):
-        try:
-            with Image.open(file) as opened:
-                converted = opened.convert("L" if channels == 1 else "RGB").resize((width, height))
-        except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise InputError(f"{file}: cannot be read as a picture ({error})") from None
-        picture[...] = np.asarray(converted).reshape(image_shape)
+    for picture, path in zip(pictures, files, strict=True):
+        picture[...] = read_picture(path, image_shape)
     return pictures
+
+
+def read_picture(path: Path, image_shape: Shape) -> Array:
+    """One PNG or JPEG picture as uint8 (H, W, C), converted to grey (C = 1) or colour (3) and resized.
+
+    Raises InputError where it is damaged, or too large to be taken into memory unseen.
+    """
+    from PIL import Image
+
+    height, width, channels = image_shape
+    with opened(path) as (file, _), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a palette's transparency and the like: the pixels are what counts
+        try:
+            picture: Image.Image = Image.open(
+                file, formats=("PNG", "JPEG")
+            )  # by its content; no other decoder is started
+            if math.prod(picture.size) > MOST_PIXELS:
+                raise InputError(f"{path}: its {picture.width} x {picture.height} pixels are too many; make it smaller")
+            if picture.mode.startswith("I"):  # 16 bits a pixel, which `convert` would clip at 255
+                picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+            converted = picture.convert("L" if channels == 1 else "RGB").resize((width, height))
+        except InputError:
+            raise
+        except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
+            raise InputError(f"{path}: cannot be read as a picture ({error})") from None
+        return np.asarray(converted).reshape(image_shape)
 
 
 # ---- parts and batches

@@ -6,6 +6,7 @@ are used, so that `import nanogan` stays light.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from .backend import Array
+from .errors import InputError
+from .files import opened, replacing
 
 
 def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zoom: int = 2) -> None:
-    """Draw images (N, H, W, C), values in [0, 1], as one picture: `columns` a row (as square as may be by default).
+    """Draw images (N, H, W, C), values in [0, 1], as one PNG: `columns` a row (as square as may be by default).
 
     Each pixel is drawn as zoom x zoom, with a dark line between images.
     """
@@ -32,21 +35,28 @@ def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zo
         left = gap + (position % columns) * (width + gap)
         grid[top : top + height, left : left + width] = image
     pixels = (np.clip(grid, 0, 1) * 255).round().astype(np.uint8).repeat(zoom, axis=0).repeat(zoom, axis=1)
-    Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(path)
+    picture, content = Image.fromarray(pixels[..., 0] if channels == 1 else pixels), io.BytesIO()
+    picture.save(content, "PNG")
+    _write(path, content)
 
 
 def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_frame: float = 0.2) -> None:
-    """Join picture files into an animated GIF that loops, and rests on the last frame."""
+    """Join PNG files into an animated GIF that loops, and rests on the last frame."""
     from PIL import Image
 
     if not frames:
         return
     pictures = []
     for frame in frames:
-        with Image.open(frame) as opened:
-            pictures.append(opened.copy())
+        with opened(frame) as (file, _):
+            try:
+                pictures.append(Image.open(file, formats=("PNG",)).copy())
+            except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
+                raise InputError(f"{frame}: cannot be read as a picture ({error}); remove it") from None
     durations = [int(1000 * seconds_per_frame)] * (len(pictures) - 1) + [2000]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    content = io.BytesIO()
+    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    _write(path, content)
 
 
 def save_losses(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -72,4 +82,12 @@ def save_losses(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
     for axes in (losses, outputs):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=110, format="png")
+    _write(path, content)
+
+
+def _write(path: str | Path, content: io.BytesIO) -> None:
+    """Made in memory, so that the file is written whole and a full disk is reported as one."""
+    with replacing(path) as file:
+        file.write(content.getvalue())

@@ -333,7 +333,9 @@ def restore(description: Any) -> Any:
         raise InputError(f"a recipe with {description.get('type')!r} is unknown to this nanogan; update it")
     try:
         return cls(**fields)
-    except TypeError as error:
+    except InputError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:  # from what a class checks
         raise InputError(f"a recipe's {cls.__name__} has other fields than this nanogan knows: {error}") from None
 
 

@@ -6,127 +6,243 @@ The folder holds config.json, log.csv, samples/epoch-0001.png ..., samples.gif, 
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import json
+import math
+import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import plots
 from .errors import InputError
+from .files import read_all, replacing
+from .nonfinite import explain, is_finite, losses_are_finite
 from .training import COLUMNS, Trainer
 
 
 class RunFolder:
-    """Where a run's files go. A new run needs a folder without one; a resumed run needs a checkpoint there.
+    """Where a run's files go. A new run needs a folder without one; a resumed run needs one that was begun there.
 
-    Raises InputError otherwise, before anything is written, so that no earlier run is overwritten.
+    Raises InputError otherwise, before anything is written, so that no earlier run is overwritten. Every file is
+    replaced as a whole (`files.replacing`): whenever the process ends, each is the old one or the new one.
     """
 
     def __init__(self, path: str | Path, *, resume: bool = False) -> None:
-        self.path = Path(path)
+        self.path, self.resume = Path(path), resume
         self.config = self.path / "config.json"
         self.log = self.path / "log.csv"
         self.samples = self.path / "samples"
         self.animation = self.path / "samples.gif"
         self.losses = self.path / "losses.png"
         self.checkpoint = self.path / "checkpoint.npz"
-        if resume and not self.checkpoint.is_file():
-            raise InputError(f"{self.path}: nothing to resume, there is no checkpoint.npz; start without --resume")
+        self._check()
+
+    def _check(self) -> None:
         ours = (self.config, self.log, self.samples, self.animation, self.losses, self.checkpoint)
-        if not resume and (found := [file.name for file in ours if file.exists()]):
+        found = [file.name for file in ours if file.is_file()]
+        found += ["samples"] if any(self.samples.glob("*.png")) else []
+        if not self.resume and found:
             raise InputError(
                 f"{self.path}: already holds a run ({', '.join(found)}); continue it with --resume, "
                 "or choose another folder with --out"
             )
+        # A run that was killed before its first checkpoint has a config.json alone, which is enough to begin it again.
+        if self.resume and not {self.config.name, self.checkpoint.name}.intersection(found):
+            raise InputError(f"{self.path}: nothing to resume, there is no checkpoint.npz; start without --resume")
 
     def create(self) -> None:
-        """Make the folder. Raises InputError where it can't be made or written to."""
-        with self._writing():
+        """Make the folder, for this run alone. Raises InputError where it can't be made or another run is using it."""
+        try:
             self.samples.mkdir(parents=True, exist_ok=True)
-            probe = self.path / "write-test"
-            probe.touch()
-            probe.unlink()
+            self._lock()
+        except BlockingIOError:
+            raise InputError(
+                f"{self.path}: another run is writing here; wait for it, or choose another --out"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or self.path}: cannot be written ({error.strerror or error}); choose another --out"
+            ) from None
+        self._check()  # again: another run may have come and gone since the first time
+
+    def _lock(self) -> None:
+        """Hold a lock on the folder itself as long as this object lives. It leaves no file, and ends with the process.
+
+        Windows has no such locks, nor have some network file systems: there, two runs are told apart by `_check` alone.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            return
+        descriptor = os.open(self.path, os.O_RDONLY)
+        weakref.finalize(self, os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EBADF):
+                raise
 
     def write_config(self, config: dict[str, Any]) -> None:
-        with self._writing():
-            self.config.write_text(json.dumps(config, indent=2) + "\n")
+        with replacing(self.config) as file:
+            file.write((json.dumps(config, indent=2) + "\n").encode())
 
     def read_config(self) -> dict[str, Any]:
+        """The arguments of the run that is to be resumed."""
+        text = read_all(self.config, at_most=2**20)
         try:
-            return dict(json.loads(self.config.read_text()))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{self.config}: cannot be read ({error}); give all arguments as at the start") from None
+            config = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{self.config}: cannot be read ({error})") from None
+        if not isinstance(config, dict):
+            raise InputError(f"{self.config}: expected the arguments of a run by name")
+        return config
 
     def write_epoch(self, trainer: Trainer) -> None:
-        """The log up to now, a picture of this epoch, and a checkpoint that knows of both."""
-        with self._writing():
-            with open(self.log, "w", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows({name: round(value, 6) for name, value in row.items()} for row in trainer.rows)
-            plots.save_grid(self.samples / f"epoch-{trainer.epoch:04}.png", trainer.sample())
-        trainer.save(self.checkpoint)
+        """The log up to now and a picture of this epoch. A checkpoint that knows of both must come after them."""
+        lines = io.StringIO(newline="")
+        writer = csv.DictWriter(lines, COLUMNS)
+        writer.writeheader()
+        writer.writerows({name: round(value, 6) for name, value in row.items()} for row in trainer.rows)
+        with replacing(self.log) as file:
+            file.write(lines.getvalue().encode())
+        plots.save_grid(self.samples / f"epoch-{trainer.epoch:04}.png", trainer.sample())
 
     def write_pictures(self, trainer: Trainer) -> None:
         """The animation of all epochs and the loss curves. Made when a run ends, as they take seconds."""
-        with self._writing():
-            plots.save_animation(self.animation, sorted(self.samples.glob("epoch-*.png")))
-            plots.save_losses(self.losses, trainer.rows)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            name = error.filename or self.path
-            raise InputError(f"{name}: cannot be written ({error.strerror or error}); choose another --out") from None
+        plots.save_animation(self.animation, sorted(self.samples.glob("epoch-*.png")))
+        plots.save_losses(self.losses, trainer.rows)
 
 
-def train(trainer: Trainer, folder: RunFolder, total_steps: int, *, quiet: bool = False) -> bool:
+class Checkpoints:
+    """When a run is saved: `every` "500" steps or "30s" seconds, and whenever `save` is called.
+
+    Only what is finite is saved, so that the file at `path` is always a good one.
+    """
+
+    def __init__(
+        self, trainer: Trainer, path: Path, *, every: str | None = None, allow_nonfinite: bool = False
+    ) -> None:
+        self.trainer, self.path, self.allow_nonfinite, self.warned = trainer, path, allow_nonfinite, False
+        self.seconds = self.steps = math.inf
+        if every and every.endswith("s"):
+            self.seconds = float(every[:-1])
+        elif every:
+            self.steps = float(every)
+        self.save()  # so that the run can be resumed from its first step on, with the settings it has now
+
+    def after_step(self) -> None:
+        """Save where it is time, and stop where the losses show that something is wrong."""
+        steps, looks = self.trainer.steps, self.trainer.backend.steps_between_looks
+        if steps % self.steps == 0 or time.monotonic() - self.saved_at >= self.seconds:
+            self.save()
+        elif steps % looks == 0 and not self.allow_nonfinite and not losses_are_finite(self.trainer):
+            self.is_good()
+
+    def is_good(self) -> bool:
+        """Whether all is finite. Raises InputError, naming the first bad array, unless the run may go on with it."""
+        if is_finite(self.trainer):
+            return True
+        if not self.allow_nonfinite:
+            raise InputError(explain(self.trainer, self.path))
+        if not self.warned:
+            step = self.trainer.steps
+            print(f"\nNaN or infinity by step {step}: no more checkpoints while it lasts", file=sys.stderr)
+            self.warned = True
+        return False
+
+    def save(self) -> None:
+        """Write the checkpoint, if all is good."""
+        if self.is_good():
+            self.trainer.save(self.path)
+        self.saved_at = time.monotonic()
+
+
+def steps_in_all(trainer: Trainer, *, epochs: int | None, steps: int | None) -> int:
+    """How many steps --epochs or --steps means, from the beginning. Raises InputError if the run has made more."""
+    total = steps or (epochs or 0) * trainer.batches.steps_per_epoch
+    if total < trainer.steps:
+        raise InputError(
+            f"the run has made {trainer.steps} steps already, more than the {total} asked for; --epochs and --steps "
+            "count from the beginning"
+        )
+    return total
+
+
+def train(
+    trainer: Trainer,
+    folder: RunFolder,
+    total_steps: int,
+    *,
+    quiet: bool = False,
+    checkpoint_every: str | None = None,
+    allow_nonfinite: bool = False,
+) -> bool:
     """Train until `total_steps` steps have been made in all, writing to `folder` after every epoch.
 
-    Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete.
+    checkpoint_every: save more often than that: "500" is every 500 steps, "30s" every 30 seconds.
+    allow_nonfinite: go on where a NaN or infinity arises, without saving it.
+
+    Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Raises
+    InputError where a file can't be written or, naming layer and array, where the numbers stop being finite.
+    """
+    epochs = -(-total_steps // trainer.batches.steps_per_epoch)
+    with stop_on_interrupt() as stop, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        checkpoints = Checkpoints(trainer, folder.checkpoint, every=checkpoint_every, allow_nonfinite=allow_nonfinite)
+        while trainer.steps < total_steps and not stop:
+            began_at, began = trainer.steps, time.perf_counter()
+            if not train_epoch(trainer, checkpoints, total_steps, stop, quiet=quiet):
+                break
+            trainer.backend.synchronize()
+            checkpoints.is_good()
+            row = trainer.log_epoch()
+            if not quiet:
+                speed = (trainer.steps - began_at) * trainer.batches.batch_size / (time.perf_counter() - began)
+                print(epoch_line(row, epochs, speed), flush=True)
+            folder.write_epoch(trainer)
+            checkpoints.save()
+        if stop:
+            checkpoints.save()
+        if trainer.rows:
+            folder.write_pictures(trainer)
+    return not stop
+
+
+def train_epoch(
+    trainer: Trainer, checkpoints: Checkpoints, total_steps: int, stop: Sequence[str], *, quiet: bool
+) -> bool:
+    """Train to the end of this epoch or of the run, under a progress bar. False if `stop` was filled before.
+
+    No checkpoint is made at the end itself: the one that says that an epoch is over comes after its row of the log.
     """
     from tqdm import tqdm
 
     per_epoch, batch_size = trainer.batches.steps_per_epoch, trainer.batches.batch_size
-    epochs = -(-total_steps // per_epoch)
-    if trainer.steps == 0:
-        trainer.save(folder.checkpoint)  # so that a run killed in its first epoch can be resumed, too
-    with stop_on_interrupt() as stop:
-        while trainer.steps < total_steps and not stop:
-            began_at, began = trainer.steps, time.perf_counter()
-            ends_at = min((trainer.steps // per_epoch + 1) * per_epoch, total_steps)
-            bar = tqdm(
-                total=(ends_at - began_at) * batch_size,
-                desc=f"epoch {trainer.steps // per_epoch + 1}/{epochs}",
-                unit=" images",
-                leave=False,
-                disable=True if quiet else None,  # None: no bar where nobody watches (not a terminal)
-            )
-            with bar:
-                while trainer.steps < ends_at and not stop:
-                    trainer.step()
-                    if bar.update(batch_size):  # true a few times a second: then reading the device is cheap enough
-                        means = trainer.means()
-                        bar.set_postfix_str(f"D {means['d_loss']:.2f}  G {means['g_loss']:.2f}", refresh=False)
-            if stop:
-                break
-            trainer.backend.synchronize()
-            row = trainer.log_epoch()
-            if not quiet:
-                speed = (trainer.steps - began_at) * batch_size / (time.perf_counter() - began)
-                print(epoch_line(row, epochs, speed), flush=True)
-            folder.write_epoch(trainer)
-    if stop:
-        trainer.save(folder.checkpoint)
-    if trainer.rows:
-        folder.write_pictures(trainer)
-    return not stop
+    epoch, epochs = trainer.steps // per_epoch + 1, -(-total_steps // per_epoch)
+    ends_at = min(epoch * per_epoch, total_steps)
+    with tqdm(
+        total=(ends_at - trainer.steps) * batch_size,
+        desc=f"epoch {epoch}/{epochs}",
+        unit=" images",
+        leave=False,
+        disable=True if quiet else None,  # None: no bar where nobody watches (not a terminal)
+    ) as bar:
+        while trainer.steps < ends_at and not stop:
+            trainer.step()
+            if trainer.steps < ends_at:
+                checkpoints.after_step()
+            if bar.update(batch_size):  # true a few times a second: then reading the device is cheap enough
+                means = trainer.means()
+                bar.set_postfix_str(f"D {means['d_loss']:.2f}  G {means['g_loss']:.2f}", refresh=False)
+    return trainer.steps == ends_at
 
 
 def epoch_line(row: dict[str, float], epochs: int, images_per_second: float) -> str:

@@ -6,17 +6,21 @@ progress bar, are in `runs.py`.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import checkpoint
-from .backend import NUMPY, Array, Backend
+from .backend import NUMPY, Array, Backend, Shape
 from .data import Batches
 from .errors import InputError
 from .gan import discriminator_step, generator_step, simultaneous_step
+from .layer import Layer
 from .network import Network
 from .optim import SGD
 from .recipes import Recipe, describe, restore
@@ -55,10 +59,17 @@ class Trainer:
         self.D = Network(recipe.discriminator, recipe.image_shape, **build)
         self.loss = recipe.loss.on(backend, dtype)
         self.optimizers = {"G": recipe.optimizer.attach(self.G), "D": recipe.optimizer.attach(self.D)}
+        self.batches = Batches(len(images), batch_size or recipe.batch_size, self.rng)
+        images = images.astype(self.dtype, copy=False)
+        if not np.isfinite(images.min()) or not np.isfinite(images.max()):
+            bad = int(np.argmin(np.isfinite(images).all(axis=tuple(range(1, images.ndim)))))
+            raise InputError(
+                f"images: image number {bad}, counted from 0, holds NaN or infinity; leave it out or repair it"
+            )
+        self.data = checkpoint.digest({"images": images})[:16]
+        self.images = backend.asarray(images)
         if recipe.output_bias_from_data:
             self._start_at_mean_image(images)
-        self.batches = Batches(len(images), batch_size or recipe.batch_size, self.rng)
-        self.images = backend.asarray(images.astype(self.dtype, copy=False))
         self.real = backend.xp.empty((self.batches.batch_size, *recipe.image_shape), dtype=dtype)
         self.z = np.empty((self.batches.batch_size, recipe.noise_size), dtype)
         self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
@@ -150,49 +161,107 @@ class Trainer:
             "dtype": self.dtype.name,
             "seed": self.seed,
             "images": len(self.images),
+            "data": self.data,
         }
 
-    def save(self, path: str | Path, **extra: Any) -> None:
-        """Write everything that continuing needs to `path`. `extra` joins the meta data."""
+    def arrays(self) -> dict[str, Array]:
+        """Every array that the run consists of, by name; live, not copied."""
         arrays = {"order": self.batches.order, "fixed_noise": self.fixed_noise, "sums": self.sums}
         for name, network in (("G", self.G), ("D", self.D)):
             arrays |= {f"{name}.params": network.params, f"{name}.state": network.state}
             arrays |= {f"{name}.{moment}": m for moment, m in self.optimizers[name].moments.items()}
+        return arrays
+
+    def save(self, path: str | Path, **extra: Any) -> None:
+        """Write everything that continuing needs to `path`. `extra` joins the meta data."""
         meta = {
             "settings": self.settings(),
             "description": describe(self.recipe),
             "rng": self.rng.bit_generator.state,
-            "position": self.batches.position,
             "steps": self.steps,
             "seconds": self.seconds,
             "rows": self.rows,
             "optimizer_steps": {name: optimizer.t for name, optimizer in self.optimizers.items()},
             **extra,
         }
-        checkpoint.save(path, {name: self.backend.to_host(array) for name, array in arrays.items()}, meta)
+        checkpoint.save(path, {name: self.backend.to_host(array) for name, array in self.arrays().items()}, meta)
 
-    def load(self, path: str | Path) -> None:
-        """Stand exactly where the run that was saved to `path` stood. Raises InputError if it was another run."""
+    def load(self, path: str | Path, *, allow_change: bool = False) -> None:
+        """Stand exactly where the run that was saved to `path` stood.
+
+        Raises InputError, with nothing changed here, if the file is damaged or, unless `allow_change`, of a run with
+        other settings. A change of the batch or the images begins the epoch anew, counted in steps of the new size;
+        other networks can't take over the weights.
+        """
         arrays, meta = checkpoint.load(path)
-        for name, here in self.settings().items():
-            if meta["settings"][name] != here:
-                raise InputError(
-                    f"{path}: was trained with {name} {meta['settings'][name]}, not {here}; "
-                    "continue with the same, or choose another --out"
-                )
-        if meta["description"] != describe(self.recipe):
-            raise InputError(f"{path}: its recipe {self.recipe.name} differs from the one this nanogan has; start anew")
-        for name, network in (("G", self.G), ("D", self.D)):
-            network.params[...] = self.backend.asarray(arrays[f"{name}.params"])
-            network.state[...] = self.backend.asarray(arrays[f"{name}.state"])
-            for moment, m in self.optimizers[name].moments.items():
-                m[...] = self.backend.asarray(arrays[f"{name}.{moment}"])
-            self.optimizers[name].t = meta["optimizer_steps"][name]
-        self.batches.order, self.batches.position = arrays["order"], meta["position"]
-        self.fixed_noise = arrays["fixed_noise"]
-        self.sums[...] = self.backend.asarray(arrays["sums"])
-        self.rng.bit_generator.state = meta["rng"]
-        self.steps, self.seconds, self.rows = meta["steps"], meta["seconds"], meta["rows"]
+        try:
+            expected, progress = self._checked(arrays, meta, allow_change)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise InputError(f"{path}: is no checkpoint of a run ({type(error).__name__}: {error})") from None
+        for name, array in expected.items():
+            saved = arrays[name].astype(array.dtype)
+            on_host = isinstance(array, np.ndarray)  # order and noise are on every backend
+            array[...] = saved if on_host else self.backend.asarray(saved)
+        for name, optimizer in self.optimizers.items():
+            optimizer.t = progress["optimizer_steps"][name]
+        self.rng.bit_generator.state = progress["rng"]
+        self.steps, self.seconds, self.rows = progress["steps"], progress["seconds"], progress["rows"]
+        steps_of_epoch = self.steps - (self.epoch - 1) * self.batches.steps_per_epoch
+        self.batches.position = steps_of_epoch * self.batches.batch_size
+
+    def _checked(
+        self, arrays: dict[str, Array], meta: dict[str, Any], allow_change: bool
+    ) -> tuple[dict[str, Array], dict[str, Any]]:
+        """The arrays here that a checkpoint's may be copied to, and its `_progress`."""
+        changes = self._changes(meta)
+        if changes and not allow_change:
+            raise InputError(
+                f"was trained with {'; '.join(changes.values())}; continue with the same, or choose another --out, "
+                "or say --allow-change if the change is meant"
+            )
+        expected, progress = self.arrays(), _progress(meta)
+        if not changes.keys().isdisjoint(("batch_size", "images", "data")):
+            del expected["order"]
+            epochs = progress["steps"] // (meta["settings"]["images"] // meta["settings"]["batch_size"])
+            progress["steps"] = epochs * self.batches.steps_per_epoch
+        checkpoint.check_arrays(arrays, expected)
+        if "order" in expected and not np.array_equal(np.sort(arrays["order"]), np.arange(len(self.images))):
+            raise InputError("its order of the images doesn't name each of them once")
+        return expected, progress
+
+    def _changes(self, meta: dict[str, Any]) -> dict[str, str]:
+        """The settings in which a checkpoint differs from this run, by name, each as "seed 0, not 1"."""
+        was, here = dict(meta["settings"]), self.settings()
+        was.setdefault("data", self.data)  # which format 1 didn't have
+        if was.get("recipe") == self.recipe.name:
+            recipe = restore(meta["description"])
+            for field in dataclasses.fields(Recipe):
+                if field.name not in ("name", "source", "epochs", "steps", *self.settings()):
+                    was[field.name], here[field.name] = getattr(recipe, field.name), getattr(self.recipe, field.name)
+        return {name: f"{name} {was.get(name)}, not {now}" for name, now in here.items() if was.get(name) != now}
+
+
+def _progress(meta: dict[str, Any]) -> dict[str, Any]:
+    """How far a checkpoint's run had come. Raises one of many errors where the meta data hold anything else."""
+    rng = np.random.default_rng()
+    rng.bit_generator.state = meta["rng"]
+    for row in meta["rows"]:
+        known = {"epoch", "step"} <= row.keys() <= set(COLUMNS)
+        if not known or not all(type(value) in (int, float) for value in row.values()):
+            raise ValueError("a row of the log")
+    progress = {
+        "steps": meta["steps"],
+        "seconds": float(meta["seconds"]),
+        "rows": [dict.fromkeys(COLUMNS, math.nan) | row for row in meta["rows"]],  # an older log had fewer columns
+        "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
+        "rng": rng.bit_generator.state,
+    }
+    for count in (progress["steps"], *progress["optimizer_steps"].values()):
+        if type(count) is not int or count < 0:
+            raise ValueError(f"{count!r} steps")
+    return progress
 
 
 def generate(G: Network, recipe: Recipe, z: Array) -> Array:
@@ -206,12 +275,40 @@ def generate(G: Network, recipe: Recipe, z: Array) -> Array:
 
 
 def load_generator(path: str | Path) -> tuple[Network, Recipe]:
-    """The generator in a checkpoint, on NumPy, and its recipe. The discriminator isn't needed and isn't built."""
+    """The generator in a checkpoint, on NumPy, and its recipe. The discriminator isn't needed and isn't built.
+
+    Raises InputError where there is none that works.
+    """
     arrays, meta = checkpoint.load(path)
-    recipe = restore(meta.get("description"))
-    if not isinstance(recipe, Recipe):
-        raise InputError(f"{path}: holds no GAN recipe")
-    G = Network(recipe.generator, recipe.noise_size, dtype=arrays["G.params"].dtype)
-    G.params[...] = arrays["G.params"]
-    G.state[...] = arrays["G.state"]
+    try:
+        recipe = restore(meta.get("description"))
+        if not isinstance(recipe, Recipe):
+            raise InputError("holds no GAN recipe")
+        _check_sizes(recipe.generator, (recipe.noise_size,))
+        params, state = arrays["G.params"], arrays["G.state"]
+        expected = sum(layer.param_count for layer in recipe.generator)
+        if params.shape != (expected,):
+            raise InputError(f"expected {expected:,} parameters of G, found an array of shape {params.shape}")
+        G = Network(recipe.generator, recipe.noise_size, dtype=params.dtype)
+        checkpoint.check_arrays(arrays, {"G.params": G.params, "G.state": G.state})
+        G.params[...], G.state[...] = params, state
+        z = recipe.draw_noise(np.random.default_rng(0), np.empty((1, recipe.noise_size), G.dtype))
+        if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, z)).all():
+            raise InputError("its generator draws no images")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:  # what a description made by hand can do in a layer has no limits
+        raise InputError(f"{path}: its recipe can't be built ({type(error).__name__}: {error})") from None
     return G, recipe
+
+
+LARGEST_OUTPUT = 2**24
+"""Numbers that one layer may make of one noise vector in a checkpoint that somebody sent: an image of 4096 x 4096."""
+
+
+def _check_sizes(layers: Iterable[Layer], shape: Shape) -> None:
+    """Raise InputError, before memory is taken, where a description asks for absurdly large arrays."""
+    for layer in (None, *layers):
+        shape = layer.output_shape(shape) if layer else shape
+        if math.prod(shape) > LARGEST_OUTPUT:
+            raise InputError(f"its generator would need arrays of {math.prod(shape):,} numbers for one image")

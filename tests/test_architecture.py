@@ -18,7 +18,7 @@ MODULES = {path.stem: path for path in sorted(PACKAGE.glob("*.py"))}
 ORDER = [
     {"errors", "__version__"},
     {"backend"},
-    {"backend_cupy", "functions"},
+    {"backend_cupy", "functions", "files"},
     {"layer", "losses", "optim"},
     {"layers", "conv", "norm"},
     {"network"},
@@ -26,6 +26,7 @@ ORDER = [
     {"recipes", "derivative"},
     {"data", "metrics", "checkpoint", "gradcheck", "interop", "plots", "command_line", "classifier"},
     {"proof", "training", "mixtures", "evaluation"},
+    {"nonfinite"},
     {"runs", "doctor"},
     {"__main__"},
     {"__init__"},

@@ -97,13 +97,29 @@ def test_a_folder_of_pictures_becomes_what_was_asked_for(tmp_path, mode):
     np.testing.assert_allclose(colour.mean(axis=(1, 2, 3)), [0, 0.2, 0.4], atol=0.01)  # in the order of the names
 
 
+def test_a_picture_of_16_bits_a_pixel_is_scaled(tmp_path):
+    Image = pytest.importorskip("PIL.Image", reason="Pillow isn't needed on a machine that only tests a GPU")
+    Image.fromarray(np.full((28, 28), 32768, np.uint16)).save(tmp_path / "a.png")
+    np.testing.assert_allclose(load_images(tmp_path, scale=(0, 1)), 128 / 255, rtol=1e-6)
+
+
 IMAGES = "train-images-idx3-ubyte"
+CLAIM = bytes((0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 9))  # a header without its 162 bytes
 BAD_FILES = {
     "truncated": ("truncated", lambda p: write_idx(p / IMAGES, np.zeros((2, 28, 28), "u1"), claim=(9, 28, 28))),
+    "too long": ("truncated", lambda p: write_idx(p / IMAGES, np.zeros((2, 28, 28), "u1"), claim=(1, 28, 28))),
+    "too long in gzip": (
+        "truncated",
+        lambda p: write_idx(p / f"{IMAGES}.gz", np.zeros((2, 28, 28), "u1"), zipped=True, claim=(1, 28, 28)),
+    ),
+    "claims 10^12": (
+        "takes 998,001,000,000,000 bytes after it",
+        lambda p: write_idx(p / f"{IMAGES}.gz", np.zeros((2, 28, 28), "u1"), zipped=True, claim=(10**9, 999, 999)),
+    ),
     "labels as images": ("3 axes", lambda p: write_idx(p / IMAGES, np.zeros(5, "u1"))),
     "empty file": ("an empty file", lambda p: (p / IMAGES).write_bytes(b"")),
     "no images": ("found none", lambda p: write_idx(p / IMAGES, np.zeros((0, 28, 28), "u1"))),
-    "cut gzip": ("cannot be read", lambda p: (p / f"{IMAGES}.gz").write_bytes(gzip.compress(b"x" * 99)[:-9])),
+    "cut gzip": ("cannot be read", lambda p: (p / f"{IMAGES}.gz").write_bytes(gzip.compress(CLAIM)[:-9])),
     "other size": ("expected images of shape", lambda p: write_idx(p / IMAGES, np.zeros((2, 9, 9), "u1"))),
     "two candidates": ("expected one file", lambda p: [(p / f"{x}-train-images-idx3-ubyte").touch() for x in "ab"]),
     "only test images": ("expected one file", lambda p: (p / "t10k-images-idx3-ubyte").touch()),

@@ -168,7 +168,7 @@ def test_a_run_is_never_overwritten(trained):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["sample", "missing.npz"], "there is no such checkpoint"),
+        (["sample", "missing.npz"], "missing.npz: there is no such file"),
         (["sample", "missing.npz", "--out", "a.bmp"], "expected a name ending in .png"),
         (["sample", "missing.npz", "--count", "0"], "'0' is not a whole number of at least 1"),
         (["sampel"], "invalid choice: 'sampel'"),

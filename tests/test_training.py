@@ -134,7 +134,7 @@ def test_resume_is_exact(tmp_path, digits, at):
         ({"seed": 1}, "trained with seed 0, not 1"),
         ({"batch_size": 32}, "trained with batch_size 64, not 32"),
         ({"recipe": replace(VANILLA, name="mine")}, "trained with recipe vanilla, not mine"),
-        ({"recipe": replace(VANILLA, real_label=0.9)}, "recipe vanilla differs"),
+        ({"recipe": replace(VANILLA, real_label=0.9)}, "trained with real_label 1.0, not 0.9"),
     ],
 )
 def test_another_run_cannot_be_continued(tmp_path, digits, change, message):
