@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
     folder.write_config({name: value for name, value in vars(args).items() if name not in NOT_SAVED})
     saving = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
-    if train(trainer, folder, total_steps, quiet=args.quiet, **saving):
+    if train(trainer, folder, total_steps, quiet=args.quiet, digits=args.data is None, **saving):
         return 0
     print(f"stopped at step {trainer.steps}; go on with: {' '.join(sys.argv)} --resume", file=sys.stderr)
     return 130  # what a shell expects after Ctrl-C

@@ -73,7 +73,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="save every N steps, or every N seconds (30s), besides after every epoch",
     )
     parser.add_argument("--allow-nonfinite", action="store_true", help="go on where a NaN or infinity arises")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
 
 
 def complete(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:

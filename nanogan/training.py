@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import checkpoint
+from . import checkpoint, log
 from .backend import NUMPY, Array, Backend, Shape
 from .data import Batches
 from .errors import InputError
@@ -27,9 +27,6 @@ from .recipes import Recipe, describe, restore
 
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
-
-COLUMNS = ("epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake")
-"""One row of the log: losses, D(x) and D(G(z)) are means over the epoch; seconds count training steps alone."""
 
 
 class Trainer:
@@ -75,7 +72,7 @@ class Trainer:
         self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
         self.steps = 0
         self.seconds = 0.0
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[log.Row] = []
         self.sums = backend.xp.zeros(4)  # of d_loss, g_loss, d_real, d_fake since the epoch began; on the device
 
     # ---- training
@@ -141,9 +138,13 @@ class Trainer:
         means = self.backend.to_host(self.sums) / max(steps, 1)
         return dict(zip(("d_loss", "g_loss", "d_real", "d_fake"), map(float, means), strict=True))
 
-    def log_epoch(self) -> dict[str, float]:
-        """Append this epoch's row to `rows`, or replace it where the epoch was logged before it was over."""
-        row = {"epoch": self.epoch, "step": self.steps, "seconds": self.seconds, **self.means()}
+    def log_epoch(self, **diagnosed: float) -> log.Row:
+        """Append this epoch's row to `rows`, or replace it where the epoch was logged before it was over.
+
+        diagnosed: what `diagnosis.py` found; may be left out.
+        """
+        now = {"epoch": self.epoch, "step": self.steps, "seconds": self.seconds}
+        row = log.complete({**now, **self.means(), **diagnosed})
         self.rows = [*(old for old in self.rows if old["epoch"] != row["epoch"]), row]
         return row
 
@@ -247,14 +248,10 @@ def _progress(meta: dict[str, Any]) -> dict[str, Any]:
     """How far a checkpoint's run had come. Raises one of many errors where the meta data hold anything else."""
     rng = np.random.default_rng()
     rng.bit_generator.state = meta["rng"]
-    for row in meta["rows"]:
-        known = {"epoch", "step"} <= row.keys() <= set(COLUMNS)
-        if not known or not all(type(value) in (int, float) for value in row.values()):
-            raise ValueError("a row of the log")
     progress = {
         "steps": meta["steps"],
         "seconds": float(meta["seconds"]),
-        "rows": [dict.fromkeys(COLUMNS, math.nan) | row for row in meta["rows"]],  # an older log had fewer columns
+        "rows": log.taken_over(meta["rows"]),
         "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
         "rng": rng.bit_generator.state,
     }

@@ -100,10 +100,10 @@ def test_killed_between_the_last_step_of_an_epoch_and_its_row(tmp_path, monkeypa
     class Killed(BaseException):
         pass
 
-    def killed():
+    def killed(**figures):
         if trainer.steps == at:
             raise Killed
-        return type(trainer).log_epoch(trainer)
+        return type(trainer).log_epoch(trainer, **figures)
 
     folder, trainer = created(tmp_path / "run"), tiny_trainer()
     monkeypatch.setattr(trainer, "log_epoch", killed)
