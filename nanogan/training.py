@@ -23,7 +23,7 @@ from .gan import discriminator_step, generator_step, simultaneous_step
 from .layer import Layer
 from .network import Network
 from .optim import SGD
-from .recipes import Recipe, describe, restore
+from .recipe import Recipe, describe, restore
 
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
