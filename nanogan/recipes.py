@@ -185,7 +185,7 @@ PAPER_G, PAPER_D = Uniform(0.05), Uniform(0.005)
 
 PAPER_2014 = Recipe(
     "paper-2014",
-    "Goodfellow et al. 2014, the configuration published with it; its number of epochs is not published",
+    "Goodfellow et al. 2014, as published with it, save for its unpublished number of epochs",
     generator=(
         Linear(100, 1200, init=PAPER_G),
         ReLU(),
@@ -227,3 +227,23 @@ def get_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"recipe {name!r} is unknown: choose one of {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def table() -> str:
+    """Every recipe in one line: hidden layers, loss, optimizer, batch, length, weights, and where it comes from."""
+    rows = [("recipe", "loss", "optimizer", "batch", "length", "G weights", "D weights", "source")]
+    for recipe in RECIPES.values():
+        rows.append(
+            (
+                recipe.name,
+                type(recipe.loss).__name__,
+                f"{type(recipe.optimizer).__name__} {recipe.optimizer.lr:g}",
+                str(recipe.batch_size),
+                f"{recipe.epochs} epochs" if recipe.epochs else f"{recipe.steps:,} steps",
+                f"{sum(layer.param_count for layer in recipe.generator):,}",
+                f"{sum(layer.param_count for layer in recipe.discriminator):,}",
+                recipe.source,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
