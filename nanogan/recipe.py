@@ -58,6 +58,7 @@ class Recipe:
     same_fake: G is trained on the fake images that D has just seen; by default on fresh ones.
     simultaneous: D and G move at once, from the same point; by default D moves first.
     schedule: how the optimizers' settings change; None: they don't.
+    weight_average: images are drawn with a moving average of G's weights, of this beta; None: with the weights.
     output_bias_from_data: G's last bias starts so that it draws the mean training image.
     """
 
@@ -81,6 +82,7 @@ class Recipe:
     same_fake: bool = False
     simultaneous: bool = False
     schedule: Schedule | None = None
+    weight_average: float | None = None
     output_bias_from_data: bool = False
 
     def draw_noise(self, rng: np.random.Generator, out: Array) -> Array:

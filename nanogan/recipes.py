@@ -219,7 +219,44 @@ PAPER_2014 = Recipe(
     output_bias_from_data=True,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (VANILLA, STUDENT, KERAS, UDACITY, COURSE, DCGAN, PAPER_2014)}
+NANOGAN = Recipe(
+    "nanogan",
+    "this project's default: DCGAN at half its width, a hidden layer behind D's convolutions, averaged weights",
+    generator=(
+        Linear(64, 512, bias=False),
+        BatchNorm(512),
+        ReLU(),
+        Linear(512, 7 * 7 * 32, bias=False),
+        Reshape((7, 7, 32)),
+        BatchNorm(32),
+        ReLU(),
+        ConvTranspose2d(32, 16, 4, stride=2, padding=1, bias=False),  # to 14 x 14
+        BatchNorm(16),
+        ReLU(),
+        ConvTranspose2d(16, 1, 4, stride=2, padding=1),  # to 28 x 28
+        Tanh(),
+    ),
+    discriminator=(
+        Conv2d(1, 16, 4, stride=2, padding=1),  # to 14 x 14
+        LeakyReLU(),
+        Conv2d(16, 32, 4, stride=2, padding=1, bias=False),  # to 7 x 7
+        BatchNorm(32),
+        LeakyReLU(),
+        Flatten(),
+        Linear(7 * 7 * 32, 256, bias=False),
+        BatchNorm(256),
+        LeakyReLU(),
+        Linear(256, 1),
+    ),
+    noise_size=64,
+    loss=BCEWithLogits(),
+    optimizer=Adam(lr=5e-4, betas=(0.5, 0.999)),
+    batch_size=64,
+    epochs=20,
+    weight_average=0.999,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (NANOGAN, VANILLA, STUDENT, KERAS, UDACITY, COURSE, DCGAN, PAPER_2014)}
 
 
 def get_recipe(name: str) -> Recipe:

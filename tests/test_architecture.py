@@ -23,7 +23,7 @@ ORDER = [
     {"layers", "conv", "norm"},
     {"network"},
     {"gan"},
-    {"recipe", "derivative"},
+    {"recipe", "derivative", "average"},
     {"recipes"},
     {"data", "metrics", "checkpoint", "gradcheck", "interop", "plots", "command_line", "classifier"},
     {"proof", "training", "mixtures", "evaluation"},
