@@ -26,6 +26,11 @@ def positive_int(text: str) -> int:
     return _checked(int, text, lambda number: number >= 1, "a whole number of at least 1")
 
 
+def count(text: str) -> int:
+    """An argument type: a number of images to draw."""
+    return _checked(int, text, lambda number: 1 <= number <= 10**6, "a whole number from 1 to 1,000,000")
+
+
 def seed(text: str) -> int:
     """An argument type: a whole number of at least 0."""
     return _checked(int, text, lambda number: number >= 0, "a whole number of at least 0")

@@ -81,6 +81,22 @@ def test_new_digits_from_the_checkpoint(trained):
     assert size_of(folder / "grid.png") == (466, 466) and done.stdout.startswith("seed ")
 
 
+def test_an_evaluation_writes_over_nothing_else(trained):
+    folder, _ = trained
+    (folder / "notes.json").write_text('{"precious": 1}')
+    (folder / "folder.json").mkdir()
+    for arguments, message in (
+        (["--out", "notes.json"], "notes.json: holds something else than an evaluation; choose another --out"),
+        (["--out", "folder.json"], "folder.json: holds something else"),
+        (["--out", "nowhere/e.json"], "its folder doesn't exist"),
+        (["--out", "e.csv"], "expected a name ending in .json"),
+        (["--count", "99"], "expected at least 100 digits"),
+    ):
+        done = run("-m", "nanogan", "evaluate", "runs/vanilla/checkpoint.npz", *arguments, cwd=folder)
+        assert done.returncode == 2 and message in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (folder / "notes.json").read_text() == '{"precious": 1}'
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_runs(tmp_path, recipe, small_data):
     done = run(EXAMPLE, "--recipe", recipe, "--steps", 2, "--data", small_data, "--quiet", "--seed", 0, cwd=tmp_path)
@@ -170,7 +186,9 @@ def test_a_run_is_never_overwritten(trained):
     [
         (["sample", "missing.npz"], "missing.npz: there is no such file"),
         (["sample", "missing.npz", "--out", "a.bmp"], "expected a name ending in .png"),
-        (["sample", "missing.npz", "--count", "0"], "'0' is not a whole number of at least 1"),
+        (["sample", "missing.npz", "--count", "0"], "'0' is not a whole number from 1 to 1,000,000"),
+        (["sample", "missing.npz", "--count", "9" * 30], "is not a whole number from 1 to 1,000,000"),
+        (["evaluate", "missing.npz"], "missing.npz: there is no such file"),
         (["sampel"], "invalid choice: 'sampel'"),
         ([], "required"),
     ],
