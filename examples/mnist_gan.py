@@ -3,6 +3,7 @@
     python examples/mnist_gan.py                        the default recipe on MNIST
     python examples/mnist_gan.py --data my_pictures     a folder of IDX files or pictures, or a .npy or .npz file
     python examples/mnist_gan.py --resume               continue a run that was stopped
+    python examples/mnist_gan.py --list                 show the recipes
 
 The results are in runs/RECIPE: pictures of every epoch, their animation, the loss curves, the log and a checkpoint.
 """
@@ -13,7 +14,7 @@ import sys
 from nanogan import get_backend
 from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line
 from nanogan.data import load_images, load_mnist
-from nanogan.recipes import RECIPES, get_recipe
+from nanogan.recipes import RECIPES, get_recipe, table
 from nanogan.runs import RunFolder, steps_in_all, train
 from nanogan.training import Trainer
 
@@ -23,6 +24,7 @@ NOT_SAVED = ("resume", "allow_change", "quiet", "out")  # what doesn't belong to
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="vanilla", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
+    parser.add_argument("--list", action="version", version=table(), help="show the recipes and exit")
     add_training_arguments(parser)
     return parser.parse_args()
 

@@ -14,7 +14,7 @@ from .command_line import Parser, choose_seed, count, errors_in_one_line, seed
 from .errors import InputError
 from .files import read_all, replacing
 from .network import Network
-from .recipes import Recipe
+from .recipe import Recipe
 
 
 def sample(args: argparse.Namespace) -> int:

@@ -39,8 +39,8 @@ class Diagnosis:
 
     digits: whether the images are MNIST's, or like them. The classifier that counts digits knows nothing else.
 
-    Nothing here changes the run: samples come from noise of their own, drawn by G in evaluation mode, and the gradient
-    is what the generator's last step has left. What was warned of isn't saved, as the rows tell.
+    Nothing here changes the run: samples come from noise of their own, drawn in evaluation mode, and the gradient is
+    what the generator's last step has left. What was warned of isn't saved, as the rows tell.
     """
 
     def __init__(self, trainer: Trainer, *, digits: bool) -> None:
@@ -59,7 +59,7 @@ class Diagnosis:
         trainer = self.trainer
         found = {"gradient_norm": gradient_norm(trainer.backend.to_host(trainer.D.dx), trainer.loss)}
         if self.digits:  # 64 at a time, as many as the pictures of an epoch, so that no work array grows
-            images = [generate(trainer.G, trainer.recipe, z) for z in self.noise]
+            images = [generate(trainer.generator, trainer.recipe, z) for z in self.noise]
             found |= digit_figures(np.concatenate(images))
         return found
 

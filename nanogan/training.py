@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import checkpoint, log
+from .average import MovingAverage
 from .backend import NUMPY, Array, Backend, Shape
 from .data import Batches
 from .errors import InputError
@@ -23,7 +24,7 @@ from .gan import discriminator_step, generator_step, simultaneous_step
 from .layer import Layer
 from .network import Network
 from .optim import SGD
-from .recipes import Recipe, describe, restore
+from .recipe import Recipe, describe, restore
 
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
@@ -67,6 +68,7 @@ class Trainer:
         self.images = backend.asarray(images)
         if recipe.output_bias_from_data:
             self._start_at_mean_image(images)
+        self.average = None if recipe.weight_average is None else MovingAverage(self.G, recipe.weight_average)
         self.real = backend.xp.empty((self.batches.batch_size, *recipe.image_shape), dtype=dtype)
         self.z = np.empty((self.batches.batch_size, recipe.noise_size), dtype)
         self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
@@ -74,6 +76,11 @@ class Trainer:
         self.seconds = 0.0
         self.rows: list[log.Row] = []
         self.sums = backend.xp.zeros(4)  # of d_loss, g_loss, d_real, d_fake since the epoch began; on the device
+
+    @property
+    def generator(self) -> Network:
+        """The network that images are drawn with: G, or the moving average of it."""
+        return self.average.network if self.average else self.G
 
     # ---- training
 
@@ -95,6 +102,8 @@ class Trainer:
         for position, value in enumerate(self._update()):
             self.sums[position] += value
         self.steps += 1
+        if self.average:
+            self.average.step(self.steps)
         self.seconds += time.perf_counter() - started
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
@@ -149,8 +158,8 @@ class Trainer:
         return row
 
     def sample(self) -> Array:
-        """What G makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
-        return generate(self.G, self.recipe, self.fixed_noise)
+        """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
+        return generate(self.generator, self.recipe, self.fixed_noise)
 
     # ---- saving
 
@@ -168,9 +177,11 @@ class Trainer:
     def arrays(self) -> dict[str, Array]:
         """Every array that the run consists of, by name; live, not copied."""
         arrays = {"order": self.batches.order, "fixed_noise": self.fixed_noise, "sums": self.sums}
-        for name, network in (("G", self.G), ("D", self.D)):
+        networks = {"G": self.G, "D": self.D, **({"average": self.average.network} if self.average else {})}
+        for name, network in networks.items():
             arrays |= {f"{name}.params": network.params, f"{name}.state": network.state}
-            arrays |= {f"{name}.{moment}": m for moment, m in self.optimizers[name].moments.items()}
+        for name, optimizer in self.optimizers.items():
+            arrays |= {f"{name}.{moment}": m for moment, m in optimizer.moments.items()}
         return arrays
 
     def save(self, path: str | Path, **extra: Any) -> None:
@@ -282,12 +293,13 @@ def load_generator(path: str | Path) -> tuple[Network, Recipe]:
         if not isinstance(recipe, Recipe):
             raise InputError("holds no GAN recipe")
         _check_sizes(recipe.generator, (recipe.noise_size,))
-        params, state = arrays["G.params"], arrays["G.state"]
+        generator = "G" if recipe.weight_average is None else "average"
+        params, state = (arrays.get(f"{generator}.{name}", np.empty(0)) for name in ("params", "state"))
         expected = sum(layer.param_count for layer in recipe.generator)
         if params.shape != (expected,):
             raise InputError(f"expected {expected:,} parameters of G, found an array of shape {params.shape}")
         G = Network(recipe.generator, recipe.noise_size, dtype=params.dtype)
-        checkpoint.check_arrays(arrays, {"G.params": G.params, "G.state": G.state})
+        checkpoint.check_arrays(arrays, {f"{generator}.params": G.params, f"{generator}.state": G.state})
         G.params[...], G.state[...] = params, state
         z = recipe.draw_noise(np.random.default_rng(0), np.empty((1, recipe.noise_size), G.dtype))
         if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, z)).all():

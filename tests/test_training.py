@@ -16,7 +16,8 @@ import pytest
 from nanogan import checkpoint
 from nanogan.data import load_mnist
 from nanogan.errors import InputError
-from nanogan.recipes import RECIPES, Recipe, describe, get_recipe, restore
+from nanogan.recipe import Recipe, describe, restore
+from nanogan.recipes import RECIPES, get_recipe
 from nanogan.runs import RunFolder, epoch_line, train
 from nanogan.training import Trainer, load_generator
 
