@@ -14,6 +14,7 @@ import sys
 from nanogan import get_backend
 from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line
 from nanogan.data import load_images, load_mnist
+from nanogan.diagnosis import Diagnosis
 from nanogan.recipes import RECIPES, get_recipe, table
 from nanogan.runs import RunFolder, steps_in_all, train
 from nanogan.training import Trainer
@@ -48,7 +49,8 @@ def main(args: argparse.Namespace) -> int:
     total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
     folder.write_config({name: value for name, value in vars(args).items() if name not in NOT_SAVED})
     saving = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
-    if train(trainer, folder, total_steps, quiet=args.quiet, digits=args.data is None, **saving):
+    diagnosis = Diagnosis(trainer, digits=args.data is None)
+    if train(trainer, folder, total_steps, quiet=args.quiet, diagnosis=diagnosis, **saving):
         return 0
     print(f"stopped at step {trainer.steps}; go on with: {' '.join(sys.argv)} --resume", file=sys.stderr)
     return 130  # what a shell expects after Ctrl-C

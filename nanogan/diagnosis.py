@@ -37,6 +37,7 @@ SLOW_START = 15_000
 class Diagnosis:
     """The eye on a run: `figures` for the log's row of the epoch that has just ended, and `warn`.
 
+    trainer: loaded already, if it is to continue a run, so that what was said in it isn't said again.
     digits: whether the images are MNIST's, or like them. The classifier that counts digits knows nothing else.
 
     Nothing here changes the run: samples come from noise of their own, drawn in evaluation mode, and the gradient is
@@ -54,7 +55,7 @@ class Diagnosis:
     def figures(self) -> dict[str, float]:
         """The log's last columns, after a step: gradient_norm, and for digits digit_entropy and commonest_share.
 
-        Waits for the device. Counting digits takes about 25 ms on one core, 0.6 % of an epoch of `vanilla`.
+        Waits for the device. Digits take 21 ms on one core, 0.4 % of an epoch of `vanilla`, and the norm 0.1 ms.
         """
         trainer = self.trainer
         found = {"gradient_norm": gradient_norm(trainer.backend.to_host(trainer.D.dx), trainer.loss)}

@@ -109,7 +109,7 @@ class RunFolder:
     def write_epoch(self, trainer: Trainer) -> None:
         """The log up to now and a picture of this epoch. A checkpoint that knows of both must come after them."""
         with replacing(self.log) as file:
-            file.write(as_csv(trainer.rows))
+            file.write(as_csv(trainer.rows, trainer.columns))
         plots.save_grid(self.samples / f"epoch-{trainer.epoch:04}.png", trainer.sample())
 
     def write_pictures(self, trainer: Trainer) -> None:
@@ -181,22 +181,20 @@ def train(
     quiet: bool = False,
     checkpoint_every: str | None = None,
     allow_nonfinite: bool = False,
-    digits: bool = False,
+    diagnosis: Diagnosis | None = None,
 ) -> bool:
     """Train until `total_steps` steps have been made in all, writing to `folder` after every epoch.
 
     checkpoint_every: save more often than that: "500" is every 500 steps, "30s" every 30 seconds.
     allow_nonfinite: go on where a NaN or infinity arises, without saving it.
-    digits: the images are MNIST's, so the log can say which digits G draws.
+    diagnosis: adds its figures to the log, and says on stderr, also where `quiet`, when they show that the run fails.
 
-    What shows that the run fails (`diagnosis.py`) is said once on stderr, also where `quiet`, and training goes on.
     Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Raises
     InputError where a file can't be written or, naming layer and array, where the numbers stop being finite.
     """
     epochs = -(-total_steps // trainer.batches.steps_per_epoch)
     with stop_on_interrupt() as stop, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         checkpoints = Checkpoints(trainer, folder.checkpoint, every=checkpoint_every, allow_nonfinite=allow_nonfinite)
-        diagnosis = Diagnosis(trainer, digits=digits)
         while trainer.steps < total_steps and not stop:
             began_at, began = trainer.steps, time.perf_counter()
             if not train_epoch(trainer, checkpoints, total_steps, stop, quiet=quiet):
@@ -204,11 +202,12 @@ def train(
             trainer.backend.synchronize()
             took = time.perf_counter() - began
             checkpoints.is_good()
-            row = trainer.log_epoch(**diagnosis.figures())
+            row = trainer.log_epoch(**(diagnosis.figures() if diagnosis else {}))
             if not quiet:
                 speed = (trainer.steps - began_at) * trainer.batches.batch_size / took
                 print(epoch_line(row, epochs, speed), flush=True)
-            diagnosis.warn()
+            if diagnosis:
+                diagnosis.warn()
             folder.write_epoch(trainer)
             checkpoints.save()
         if stop:

@@ -37,6 +37,8 @@ class Trainer:
     same run again, on any backend, and a saved run continues exactly.
     """
 
+    columns = (*log.COLUMNS, *log.DIAGNOSED)
+
     def __init__(
         self,
         recipe: Recipe,
@@ -153,7 +155,7 @@ class Trainer:
         diagnosed: what `diagnosis.py` found; may be left out.
         """
         now = {"epoch": self.epoch, "step": self.steps, "seconds": self.seconds}
-        row = log.complete({**now, **self.means(), **diagnosed})
+        row = log.complete({**now, **self.means(), **diagnosed}, self.columns)
         self.rows = [*(old for old in self.rows if old["epoch"] != row["epoch"]), row]
         return row
 
@@ -262,7 +264,7 @@ def _progress(meta: dict[str, Any]) -> dict[str, Any]:
     progress = {
         "steps": meta["steps"],
         "seconds": float(meta["seconds"]),
-        "rows": log.taken_over(meta["rows"]),
+        "rows": log.taken_over(meta["rows"], Trainer.columns),
         "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
         "rng": rng.bit_generator.state,
     }

@@ -44,6 +44,10 @@ def run_folder(path):
     return folder
 
 
+def watched(trainer, folder, steps):
+    train(trainer, folder, steps, quiet=True, diagnosis=Diagnosis(trainer, digits=True))
+
+
 # ---- figures
 
 
@@ -97,28 +101,28 @@ def test_a_run_is_the_same_to_the_bit_with_and_without(digits):
     generator[1:1] = [BatchNorm(64), Dropout(0.1)]
     discriminator[2:2] = [BatchNorm(64), Dropout(0.3)]
     recipe = replace(SMALL, generator=tuple(generator), discriminator=tuple(discriminator))
-    watched, alone = (Trainer(recipe, digits[:128], seed=0) for _ in range(2))
-    diagnosis = Diagnosis(watched, digits=True)
-    for trainer in (watched, alone):
+    seen, alone = (Trainer(recipe, digits[:128], seed=0) for _ in range(2))
+    diagnosis = Diagnosis(seen, digits=True)
+    for trainer in (seen, alone):
         for _ in range(3 * 4):
             trainer.step()
             if trainer.epoch_is_over:
-                trainer.log_epoch(**(diagnosis.figures() if trainer is watched else {}))
-    assert checkpoint.digest(watched.arrays()) == checkpoint.digest(alone.arrays())
-    assert watched.rng.bit_generator.state == alone.rng.bit_generator.state
-    assert all(0.1 <= row["commonest_share"] <= 1 and row["gradient_norm"] > 0 for row in watched.rows)
+                trainer.log_epoch(**(diagnosis.figures() if trainer is seen else {}))
+    assert checkpoint.digest(seen.arrays()) == checkpoint.digest(alone.arrays())
+    assert seen.rng.bit_generator.state == alone.rng.bit_generator.state
+    assert all(0.1 <= row["commonest_share"] <= 1 and row["gradient_norm"] > 0 for row in seen.rows)
     assert all(np.isnan(row["commonest_share"]) and np.isnan(row["gradient_norm"]) for row in alone.rows)
 
 
 def test_a_resumed_run_logs_the_same(tmp_path, digits):
     straight = Trainer(SMALL, digits[:128], seed=0)
-    train(straight, run_folder(tmp_path / "straight"), 12, quiet=True, digits=True)
+    watched(straight, run_folder(tmp_path / "straight"), 12)
     for steps in (6, 12):  # stopped in the middle of the second epoch
         resumed = Trainer(SMALL, digits[:128], seed=0)
         folder = run_folder(tmp_path / "resumed")
         if steps == 12:
             resumed.load(folder.checkpoint)
-        train(resumed, folder, steps, quiet=True, digits=True)
+        watched(resumed, folder, steps)
         del folder  # and its lock
     timeless = [[{**row, "seconds": 0} for row in trainer.rows] for trainer in (straight, resumed)]
     assert timeless[0] == timeless[1] and not np.isnan(timeless[0][2]["digit_entropy"])
@@ -166,7 +170,7 @@ FAILING: dict[str, tuple[dict[str, Any], int, int, list[str]]] = {
 def test_a_run_that_fails_says_so_once(tmp_path, digits, capsys, case):
     changes, seed, epochs, expected = FAILING[case]
     trainer = Trainer(replace(get_recipe("student"), **changes), digits[:1280], seed=seed)
-    train(trainer, run_folder(tmp_path / "run"), epochs * trainer.batches.steps_per_epoch, quiet=True, digits=True)
+    watched(trainer, run_folder(tmp_path / "run"), epochs * trainer.batches.steps_per_epoch)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == len(expected), lines
     for line, pattern in zip(lines, expected, strict=True):
@@ -181,7 +185,7 @@ def test_a_healthy_run_is_silent_until_a_change_ruins_it_and_is_told_once(tmp_pa
         folder = run_folder(tmp_path / "run")
         if folder.resume:
             trainer.load(folder.checkpoint, allow_change=True)
-        train(trainer, folder, 250 * epochs, quiet=True, digits=True)
+        watched(trainer, folder, 250 * epochs)
         return trainer.rows[-1], [line.split(";")[0] for line in capsys.readouterr().err.splitlines()]
 
     row, said = go_on(6)
@@ -211,9 +215,7 @@ COURSE = {  # D(x), D(G(z)), gradient norm, commonest share, an epoch each: `cou
 def rows_of(text, steps_per_epoch=937):
     names = ("d_real", "d_fake", "gradient_norm", "commonest_share")
     return [
-        complete(
-            {"epoch": epoch, "step": epoch * steps_per_epoch, **dict(zip(names, map(float, row.split()), strict=True))}
-        )
+        {"epoch": epoch, "step": epoch * steps_per_epoch, **dict(zip(names, map(float, row.split()), strict=True))}
         for epoch, row in enumerate(text.split(","), start=1)
     ]
 
@@ -247,6 +249,6 @@ def test_one_bad_epoch_and_what_was_not_measured_are_no_reason():
     good, bad = "0.8 0.2 5 0.2", "0.99 0.001 5 1"
     assert findings(rows_of(bad)) == {} and findings(rows_of(f"{good}, {bad}")) == {}
     assert first_said(rows_of(f"{good}, {bad}, {bad}")) == {"D has won": 3, "collapse": 3}
-    empty = complete({"epoch": 1, "step": 1})
+    empty = complete({"epoch": 1, "step": 1}, Trainer.columns)
     assert findings([empty]) == {} and findings([empty, empty]) == {}
     assert findings([empty, *rows_of(bad)]) == {}

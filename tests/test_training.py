@@ -230,8 +230,7 @@ def test_a_run_leaves_exactly_what_is_promised(tmp_path, digits, capsys):
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:7] == ["epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake"]
     assert list(rows[0])[7:] == ["gradient_norm", "digit_entropy", "commonest_share"]
-    assert float(rows[0]["gradient_norm"]) > 0
-    assert rows[0]["digit_entropy"] == rows[0]["commonest_share"] == ""  # nobody said that these are digits
+    assert {rows[0][name] for name in ("gradient_norm", "digit_entropy", "commonest_share")} == {""}  # nobody looked
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "4"), ("2", "8"), ("3", "9")]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 and lines[0].startswith("epoch 1/3  D ") and lines[0].endswith(" images/s")
