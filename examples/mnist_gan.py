@@ -24,7 +24,7 @@ NOT_SAVED = ("resume", "allow_change", "quiet", "out")  # what doesn't belong to
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", default="vanilla", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
+    parser.add_argument("--recipe", default="nanogan", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--list", action="version", version=table(), help="show the recipes and exit")
     add_training_arguments(parser)
     return parser.parse_args()

@@ -221,12 +221,12 @@ PAPER_2014 = Recipe(
 
 NANOGAN = Recipe(
     "nanogan",
-    "this project's default: DCGAN at half its width, a hidden layer behind D's convolutions, averaged weights",
+    "this project's default: DCGAN at half its width, a hidden layer in both networks, averaged weights",
     generator=(
-        Linear(64, 512, bias=False),
-        BatchNorm(512),
+        Linear(64, 256, bias=False),
+        BatchNorm(256),
         ReLU(),
-        Linear(512, 7 * 7 * 32, bias=False),
+        Linear(256, 7 * 7 * 32, bias=False),
         Reshape((7, 7, 32)),
         BatchNorm(32),
         ReLU(),
@@ -243,16 +243,16 @@ NANOGAN = Recipe(
         BatchNorm(32),
         LeakyReLU(),
         Flatten(),
-        Linear(7 * 7 * 32, 256, bias=False),
-        BatchNorm(256),
+        Linear(7 * 7 * 32, 128, bias=False),
+        BatchNorm(128),
         LeakyReLU(),
-        Linear(256, 1),
+        Linear(128, 1),
     ),
     noise_size=64,
     loss=BCEWithLogits(),
-    optimizer=Adam(lr=5e-4, betas=(0.5, 0.999)),
+    optimizer=Adam(lr=1e-3, betas=(0.5, 0.999)),
     batch_size=64,
-    epochs=20,
+    epochs=15,
     weight_average=0.999,
 )
 
