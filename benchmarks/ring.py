@@ -1,9 +1,9 @@
 """Modes found and high-quality samples of packed and plain GANs on the ring and the grid, seed by seed.
 
-    python -m benchmarks.ring [--seeds 5] [--grid-seeds 2] [--steps N] [--json benchmarks/results/ring.json]
+    python -m benchmarks.ring [--seeds 5] [--grid-seeds 2] [--resume] [--json benchmarks/results/ring.json]
 
-Every run is `python examples/ring.py` with one seed, in a process of its own. The results are written after each, so
-that what was computed stays when the benchmark is stopped. Printed is the table of the README, in Markdown.
+Every run is `python examples/ring.py` with one seed, in a process of its own. The results are written after each;
+--resume keeps those that are there and makes the others. Printed is the table of the README, in Markdown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nanogan.command_line import Parser, positive_int
 from nanogan.files import replacing
 
 ROOT = Path(__file__).parents[1]
-ROWS = (("ring", 2), ("ring", 1), ("grid", 4), ("grid", 1), ("grid", 2), ("ring", 4))  # mixture, packing
+ROWS = (("ring", 1), ("ring", 2), ("ring", 4), ("grid", 1), ("grid", 2), ("grid", 4))  # mixture, packing
 
 
 def run(mixture: str, packing: int, seed: int, steps: int | None) -> dict[str, Any]:
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=positive_int, default=5, help="runs for each row of the ring (default: 5)")
     parser.add_argument("--grid-seeds", type=positive_int, default=2, help="the same for the grid (default: 2)")
     parser.add_argument("--steps", type=positive_int, help="training steps (default: the example's)")
+    parser.add_argument("--resume", action="store_true", help="keep the runs that the file has already")
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "ring.json", metavar="FILE")
     args = parser.parse_args()
     about = {
@@ -72,9 +73,12 @@ def main() -> None:
         "machine": f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}, "
         f"nanogan {nanogan.__version__}",
     }
-    runs: list[dict[str, Any]] = []
+    runs: list[dict[str, Any]] = json.loads(args.json.read_text())["runs"] if args.resume else []
+    kept = {(run["mixture"], run["packing"], run["seed"]) for run in runs}
     for mixture, packing in ROWS:
         for seed in range(args.seeds if mixture == "ring" else args.grid_seeds):
+            if (mixture, packing, seed) in kept:
+                continue
             runs.append(run(mixture, packing, seed, args.steps))
             print(runs[-1], flush=True)
             lines = ",\n  ".join(map(json.dumps, runs))

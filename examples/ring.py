@@ -139,7 +139,7 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
         if 10 * step // args.steps > 10 * (step - 1) // args.steps:  # another tenth is over
             points, pushes = look(G, D, loss, fixed_noise)
             found = modes(mixture, points)
-            title = f"step {step:,}: {found.hit} of {len(mixture.centres)} modes, {found.high_quality:.1%}"
+            title = f"step {step:,}: {found.hit} of {len(mixture.centres)} modes, {100 * found.high_quality:.1f} %"
             scenes.append(Scene(title, points, pushes))
             if not args.quiet:
                 print(title, flush=True)
@@ -187,12 +187,12 @@ def results_folder(path: Path) -> Path:
 def table(args: argparse.Namespace, found: Modes) -> str:
     """What was found, beside the published figures and the best there can be."""
     count = len(MIXTURES[args.mixture].centres)
-    rows = [("this run", str(found.hit), f"{found.high_quality:.1%}")]
+    rows = [("this run", str(found.hit), f"{100 * found.high_quality:.1f} %")]
     rows += [
         (f"published, {'plain GAN' if packing == 1 else f'PacGAN{packing}'}", *PUBLISHED[args.mixture, packing])
         for packing in sorted({1, args.packing})
     ]
-    rows += [("a perfect sampler", str(count), f"{1 - np.exp(-9 / 2):.1%}")]
+    rows += [("a perfect sampler", str(count), "98.9 %")]
     return "\n".join(f"{a:30}{b:>14}{c:>16}" for a, b, c in [("", f"modes of {count}", "high quality"), *rows])
 
 
@@ -209,8 +209,8 @@ def main(args: argparse.Namespace) -> int:
 
     mixture = MIXTURES[args.mixture]
     found = modes(mixture, scenes[-1].points)
-    four = [scenes[third * (len(scenes) - 1) // 3] for third in range(4)]
-    save_scenes(folder / "modes.png", [four], mixture.centres, 3 * mixture.sigma)
+    four = [scenes[ninth * (len(scenes) - 1) // 9] for ninth in (0, 1, 3, 9)]
+    save_scenes(folder / "modes.png", four, mixture.centres, 3 * mixture.sigma)
     result = {**vars(args), "modes": found.hit, "high_quality": round(found.high_quality, 4), "seconds": seconds}
     with replacing(folder / "result.json") as file:
         file.write((json.dumps(result, indent=2) + "\n").encode())

@@ -95,20 +95,19 @@ class Scene(NamedTuple):
     pushes: Array
 
 
-def save_scenes(path: str | Path, rows: Sequence[Sequence[Scene]], centres: Array, radius: float) -> None:
-    """Draw scenes, in rows of equal length, over the modes: circles of `radius` around `centres`, (K, 2).
+def save_scenes(path: str | Path, scenes: Sequence[Scene], centres: Array, radius: float) -> None:
+    """Draw scenes side by side over the modes: circles of `radius` around `centres`, (K, 2).
 
-    Points inside a circle are blue, others orange. The first hundred have an arrow: the direction of the push, with the
+    Points inside a circle are blue, others orange. The first sixty have an arrow: the direction of the push, with the
     square root of its length, as pushes differ by orders of magnitude.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.5 * len(rows[0]), 2.7 * len(rows)), layout="constrained")
-    panels = figure.subplots(len(rows), len(rows[0]), squeeze=False)
-    for axes, scene in zip(panels.flat, (scene for row in rows for scene in row), strict=True):
+    figure = Figure(figsize=(2.5 * len(scenes), 2.78), layout="constrained")
+    for axes, scene in zip(figure.subplots(1, len(scenes), squeeze=False)[0], scenes, strict=True):
         _draw_scene(axes, scene, centres, radius)
     content = io.BytesIO()
-    figure.savefig(content, dpi=110, format="png")
+    figure.savefig(content, dpi=120, format="png")
     _write(path, content)
 
 
@@ -126,13 +125,13 @@ def _draw_scene(axes: Any, scene: Scene, centres: Array, radius: float) -> None:
     for chosen, color in ((~hit, "#e07b39"), (hit, "#1f5fa8")):
         axes.scatter(*points[chosen].T, s=3, color=color, alpha=0.5, linewidths=0, zorder=2)
     lengths = np.linalg.norm(pushes, axis=1, keepdims=True)
-    arrows = 0.2 * edge * pushes / np.sqrt(lengths * lengths.max() + 1e-30)
+    arrows = 0.25 * edge * pushes / np.sqrt(lengths * lengths.max() + 1e-30)
     axes.quiver(
-        *points[:ARROWS].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.005, color="0.15", zorder=3
+        *points[:ARROWS].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.006, color="0.15", zorder=3
     )
 
 
-ARROWS = 100
+ARROWS = 60
 """How many points of a scene show the push on them: more would hide the points."""
 
 
