@@ -44,9 +44,9 @@ def table(runs: Sequence[dict[str, Any]]) -> str:
     lines = ["| mixture | packing | seeds | steps | modes | high quality | least modes | least high quality |"]
     lines += ["| --- " * 8 + "|"]
     for mixture, packing in ROWS:
-        row = [run for run in runs if (run["mixture"], run["packing"]) == (mixture, packing)]
+        row = [one for one in runs if (one["mixture"], one["packing"]) == (mixture, packing)]
         if row:
-            hit, good = [run["modes"] for run in row], [100 * run["high_quality"] for run in row]
+            hit, good = [one["modes"] for one in row], [100 * one["high_quality"] for one in row]
             lines.append(
                 f"| {mixture} | {packing} | {len(row)} | {row[0]['steps']:,} | {with_error(hit)} | "
                 f"{with_error(good)} % | {min(hit)} | {min(good):.1f} % |"
@@ -74,13 +74,15 @@ def main() -> None:
         f"nanogan {nanogan.__version__}",
     }
     runs: list[dict[str, Any]] = json.loads(args.json.read_text())["runs"] if args.resume else []
-    kept = {(run["mixture"], run["packing"], run["seed"]) for run in runs}
+    kept = {(one["mixture"], one["packing"], one["seed"]) for one in runs}
     for mixture, packing in ROWS:
         for seed in range(args.seeds if mixture == "ring" else args.grid_seeds):
             if (mixture, packing, seed) in kept:
                 continue
-            runs.append(run(mixture, packing, seed, args.steps))
-            print(runs[-1], flush=True)
+            found = run(mixture, packing, seed, args.steps)
+            print(found, flush=True)
+            runs.append(found)
+            runs.sort(key=lambda one: (ROWS.index((one["mixture"], one["packing"])), one["seed"]))
             lines = ",\n  ".join(map(json.dumps, runs))
             with replacing(args.json) as file:
                 file.write(f'{json.dumps(about, indent=1)[:-2]},\n "runs": [\n  {lines}\n ]\n}}\n'.encode())

@@ -31,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
 
 
 def test_a_short_run_finds_most_modes(trained: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """300 of 6,000 steps: there is a ring, its points not yet drawn together. On seeds 0, 1 and 2 it hit 8 of 8 modes."""
+    """300 of 10,000 steps: a ring, its points not yet drawn together. On seeds 0, 1 and 2 it hit 8 of 8 modes."""
     folder, done = trained
     results = folder / "runs" / "ring-2"
     assert sorted(path.name for path in results.iterdir()) == ["modes.png", "result.json"]
