@@ -123,7 +123,7 @@ SETTINGS = {
 
 
 def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
-    """Ten moments of a whole run, the last of them its end.
+    """Four moments of a whole run, most of them early; the last is its end.
 
     As in the published code, both networks move at once. Real points are drawn afresh; there, they were 100,000.
     """
@@ -137,13 +137,14 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
         return backend.asarray(rng.standard_normal((count, 2), dtype=np.float32))
 
     batch, fixed_noise, scenes = BATCH * args.packing, noise(COUNTED), []
+    moments = {-(-args.steps // part) for part in (64, 16, 4, 1)}
     for step in range(1, args.steps + 1):
         real = backend.asarray(mixture.sample(batch, rng).astype(np.float32))
         simultaneous_step(G, D, loss, G_optimizer, D_optimizer, real, noise(batch))
         if setting.decay:
             G_optimizer.lr = setting.G_optimizer.lr * (1 - step / args.steps)
             D_optimizer.lr = setting.D_optimizer.lr * (1 - step / args.steps)
-        if 10 * step // args.steps > 10 * (step - 1) // args.steps:  # another tenth is over
+        if step in moments:
             points, pushes = look(G, D, loss, fixed_noise)
             found = modes(mixture, points)
             title = f"step {step:,}: {found.hit} of {len(mixture.centres)} modes, {100 * found.high_quality:.1f} %"
@@ -216,8 +217,7 @@ def main(args: argparse.Namespace) -> int:
 
     mixture = MIXTURES[args.mixture]
     found = modes(mixture, scenes[-1].points)
-    four = [scenes[ninth * (len(scenes) - 1) // 9] for ninth in (0, 1, 3, 9)]
-    save_scenes(folder / "modes.png", four, mixture.centres, 3 * mixture.sigma)
+    save_scenes(folder / "modes.png", scenes, mixture.centres, 3 * mixture.sigma)
     result = {**vars(args), "modes": found.hit, "high_quality": round(found.high_quality, 4), "seconds": seconds}
     with replacing(folder / "result.json") as file:
         file.write((json.dumps(result, indent=2) + "\n").encode())

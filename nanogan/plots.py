@@ -123,11 +123,11 @@ def _draw_scene(axes: Any, scene: Scene, centres: Array, radius: float) -> None:
         axes.add_patch(Circle(centre, radius, facecolor="0.9", edgecolor="0.3", linewidth=0.8))
     hit = (np.linalg.norm(points[:, None] - centres, axis=2) <= radius).any(axis=1)
     for chosen, color in ((~hit, "#e07b39"), (hit, "#1f5fa8")):
-        axes.scatter(*points[chosen].T, s=3, color=color, alpha=0.5, linewidths=0, zorder=2)
+        axes.scatter(*points[chosen].T, s=4, color=color, alpha=0.6, linewidths=0, zorder=3)
     lengths = np.linalg.norm(pushes, axis=1, keepdims=True)
-    arrows = 0.25 * edge * pushes / np.sqrt(lengths * lengths.max() + 1e-30)
+    arrows = 0.22 * edge * pushes / np.sqrt(lengths * lengths.max() + 1e-30)
     axes.quiver(
-        *points[:ARROWS].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.006, color="0.15", zorder=3
+        *points[:ARROWS].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.006, color="0.2", zorder=2
     )
 
 
