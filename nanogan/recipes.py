@@ -88,6 +88,11 @@ class Recipe:
     schedule: Schedule | None = None
     output_bias_from_data: bool = False
 
+    @property
+    def input_shape(self) -> Shape:
+        """Of one input of the generator."""
+        return (self.noise_size,)
+
     def draw_noise(self, rng: np.random.Generator, out: Array) -> Array:
         """Fill the host array `out`, (N, noise_size), with fresh z."""
         if self.noise_bound is None:
@@ -96,6 +101,31 @@ class Recipe:
         out *= 2 * self.noise_bound
         out -= self.noise_bound
         return out
+
+
+@dataclass(frozen=True)
+class ImageToImage:
+    """One way to train a network that turns pictures into others (Isola et al. 2017); `image_to_image.py` makes them.
+
+    generator: from a picture (*input_shape) to one of (*image_shape), channels last, height and width the same.
+    discriminator: of both, one beside the other on the channel axis.
+    l1_weight, adversarial_weight: of the two parts of the generator's loss.
+    pixels: the values of black and white, in both pictures.
+    """
+
+    name: str
+    _: KW_ONLY
+    generator: tuple[Layer, ...]
+    discriminator: tuple[Layer, ...]
+    input_shape: Shape
+    image_shape: Shape
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int
+    epochs: int
+    l1_weight: float = 100.0
+    adversarial_weight: float = 1.0
+    pixels: tuple[float, float] = (-1.0, 1.0)
 
 
 VANILLA = Recipe(
@@ -344,5 +374,5 @@ DESCRIBED: dict[str, Any] = {
     for module in (layer, layers, conv, norm, losses, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
-} | {"Recipe": Recipe, "Schedule": Schedule}
+} | {"Recipe": Recipe, "Schedule": Schedule, "ImageToImage": ImageToImage}
 """Every class that may stand in a recipe, by name."""
