@@ -22,6 +22,7 @@ from .errors import InputError
 from .layer import Glorot, Layer, Normal, Uniform
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh
 from .losses import BCE, BCEWithLogits, Loss
+from .network import Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam, Optimizer
 
@@ -348,6 +349,8 @@ def describe(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
+    if isinstance(value, Sequential):
+        return {"type": type(value).__name__, "layers": describe(value.layers)}
     return [describe(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
@@ -374,5 +377,5 @@ DESCRIBED: dict[str, Any] = {
     for module in (layer, layers, conv, norm, losses, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
-} | {"Recipe": Recipe, "Schedule": Schedule, "ImageToImage": ImageToImage}
+} | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Sequential, Skip)}
 """Every class that may stand in a recipe, by name."""

@@ -22,7 +22,7 @@ from .data import Batches
 from .errors import InputError
 from .gan import discriminator_step, generator_step, simultaneous_step
 from .layer import Layer
-from .network import Network
+from .network import Network, Sequential
 from .optim import SGD
 from .recipes import ImageToImage, Recipe, describe, restore
 
@@ -219,7 +219,11 @@ class BaseTrainer:
             for field in dataclasses.fields(self.recipe):
                 if field.name not in ("name", "source", "epochs", "steps", *self.settings()):
                     was[field.name], here[field.name] = getattr(recipe, field.name), getattr(self.recipe, field.name)
-        return {name: f"{name} {was.get(name)}, not {now}" for name, now in here.items() if was.get(name) != now}
+        return {
+            name: f"{name} {was.get(name)}, not {now}"
+            for name, now in here.items()
+            if describe(was.get(name)) != describe(now)
+        }
 
 
 def _finite(name: str, images: Array) -> Array:
@@ -384,6 +388,8 @@ LARGEST_OUTPUT = 2**24
 def _check_sizes(layers: Iterable[Layer], shape: Shape) -> None:
     """Raise InputError, before memory is taken, where a description asks for absurdly large arrays."""
     for layer in (None, *layers):
+        if isinstance(layer, Sequential):
+            _check_sizes(layer.layers, shape)
         shape = layer.output_shape(shape) if layer else shape
         if math.prod(shape) > LARGEST_OUTPUT:
             raise InputError(f"its generator would need arrays of {math.prod(shape):,} numbers for one image")
