@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .command_line import Parser, choose_seed, errors_in_one_line, positive_int, seed
-from .errors import InputError
+from .errors import InputError, ShapeError
 from .files import replacing
 
 
@@ -35,6 +35,25 @@ def sample(args: argparse.Namespace) -> int:
         with replacing(out) as file:
             np.save(file, gray.astype(np.float32))
     print(f"{args.count} images in {out}")
+    return 0
+
+
+def translate(args: argparse.Namespace) -> int:
+    """Turn a picture into another with a generator that examples/image_to_image.py has trained."""
+    from . import image_to_image
+    from .data import decode_picture
+    from .plots import save_picture
+
+    source, out = Path(args.input), Path(args.output)
+    if out.suffix != ".png":
+        raise InputError(f"{out}: expected a name ending in .png")
+    G, recipe = image_to_image.load_translator(args.checkpoint)
+    try:
+        picture = image_to_image.translate(G, recipe, decode_picture(source))
+    except ShapeError as error:
+        raise InputError(f"{source}: {error}") from None
+    save_picture(out, picture)
+    print(f"{source} translated to {out}")
     return 0
 
 
@@ -65,6 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     command.add_argument("--out", default="samples.png", metavar="FILE", help=".png: a grid; .npy: float32, in [0, 1]")
     command.set_defaults(run=sample)
+
+    command = commands.add_parser("translate", help="turn a picture into another", description=translate.__doc__)
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of an image-to-image run")
+    command.add_argument("input", metavar="IN.png", help="a picture of the size that the run was trained on")
+    command.add_argument("output", metavar="OUT.png", help="where to write what the generator makes of it")
+    command.set_defaults(run=translate)
 
     command = commands.add_parser("gradcheck", help="prove the gradients", description=gradcheck.__doc__)
     command.add_argument(
