@@ -54,8 +54,8 @@ def split(pairs: Pairs, seed: int, *, test: float = 0.2) -> tuple[Pairs, Pairs]:
 
 # ---- tasks made from digits (N, 28, 28, 1) in [0, 1]
 
-BLOCK = 6
-"""Side of the square that `restore` erases, in pixels; a digit is 20 high, its strokes 2 to 4 wide."""
+BLOCK = 4
+"""Side of the square that `restore` erases, in pixels: as wide as a thick stroke."""
 NOISE = 0.25
 """Standard deviation of the noise that `restore` adds, in units of black to white."""
 
