@@ -64,7 +64,7 @@ def run(task: str, way: str, seed: int, epochs: int) -> dict[str, Any]:
         return {"task": task, "way": way, "seed": seed, "epochs": 0, **judged(inputs_as_outputs(test), test)}
     l1_weight, adversarial_weight = WAYS[way]
     shapes = train.conditions.shape[1:], train.targets.shape[1:]
-    recipe = unet(*shapes, l1_weight=l1_weight, adversarial_weight=adversarial_weight)
+    recipe = unet(*shapes, l1_weight=l1_weight, adversarial_weight=adversarial_weight, epochs=epochs)
     trainer, began = ImageToImageTrainer(recipe, train, test, seed=seed), time.process_time()
     for _ in range(epochs * trainer.batches.steps_per_epoch):
         trainer.step()
@@ -129,7 +129,7 @@ def draw() -> None:
 def main() -> int:
     parser = Parser(prog="python -m benchmarks.image_to_image", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--seeds", type=positive_int, default=3, help="default: 3, that is 0, 1 and 2")
-    parser.add_argument("--epochs", type=positive_int, default=4, help="of every run (default: 4)")
+    parser.add_argument("--epochs", type=positive_int, default=3, help="of every run (default: 3)")
     parser.add_argument("--table", action="store_true", help="run nothing, show what is there")
     args = parser.parse_args()
     rows = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []

@@ -12,6 +12,7 @@ input, output and target of every epoch, their animation, the curves, the log an
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from nanogan import get_backend
@@ -56,6 +57,10 @@ def main(args: argparse.Namespace) -> int:
     recipe = MODELS[args.model](pairs.conditions.shape[1:], pairs.targets.shape[1:], **weights)
     args.batch_size = args.batch_size or recipe.batch_size
     args.epochs = None if args.steps else args.epochs or recipe.epochs
+    steps_per_epoch = max(len(train_part) // args.batch_size, 1)
+    recipe = replace(
+        recipe, epochs=args.epochs or -(-args.steps // steps_per_epoch)
+    )  # its learning rate ends with the run
 
     options = {"seed": args.seed, "batch_size": args.batch_size, "backend": backend, "dtype": args.dtype}
     trainer = ImageToImageTrainer(recipe, train_part, test_part, **options)

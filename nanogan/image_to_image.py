@@ -77,6 +77,7 @@ class ImageToImageTrainer(BaseTrainer):
             self.shown = {name: text for name, text in self.shown.items() if name != "accuracy"}
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
+        self._follow_schedule()
         recipe, rows = self.recipe, self.batches.next()
         d_loss, on_real, on_fake, adversarial, l1 = image_to_image_step(
             self.G,
@@ -92,6 +93,13 @@ class ImageToImageTrainer(BaseTrainer):
         )
         g_loss = recipe.adversarial_weight * adversarial + recipe.l1_weight * l1
         return d_loss, g_loss, self.loss.probability(on_real).mean(), self.loss.probability(on_fake).mean()
+
+    def _follow_schedule(self) -> None:
+        """The recipe's learning rate for half of its epochs, then less with every step, and after the last no less."""
+        total = self.recipe.epochs * self.batches.steps_per_epoch
+        left = max(total - self.steps, 1) / total
+        for optimizer in self.optimizers.values():
+            optimizer.lr = self.recipe.optimizer.lr * min(1.0, 2 * left)
 
     def log_epoch(self) -> dict[str, float]:
         row = super().log_epoch()

@@ -102,7 +102,7 @@ def _recipe(
         "loss": BCEWithLogits(),
         "optimizer": Adam(lr=1e-3, betas=(0.5, 0.999)),  # pix2pix: 2e-4, for 200 epochs instead of minutes
         "batch_size": 32,
-        "epochs": 20,
+        "epochs": 12,
     }
     return ImageToImage(name, **{**fields, **options})
 

@@ -110,6 +110,7 @@ class ImageToImage:
 
     generator: from a picture (*input_shape) to one of (*image_shape), channels last, height and width the same.
     discriminator: of both, one beside the other on the channel axis.
+    epochs: for half of them the learning rate stays, then it falls linearly towards 0 (as in the authors' code).
     l1_weight, adversarial_weight: of the two parts of the generator's loss.
     pixels: the values of black and white, in both pictures.
     """

@@ -219,6 +219,15 @@ def test_the_weights_of_the_losses_are_used() -> None:
     assert not np.array_equal(params[0], params[1]) and not np.array_equal(params[0], params[2])
 
 
+def test_the_learning_rate_stays_for_half_of_the_epochs_and_then_falls() -> None:
+    trainer, rates = trainer_of("dense", change={"epochs": 2}), []
+    for _ in range(9):
+        trainer.step()
+        assert trainer.optimizers["G"].lr == trainer.optimizers["D"].lr
+        rates.append(trainer.optimizers["G"].lr / 1e-3)
+    assert rates == pytest.approx([1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0.25])
+
+
 def test_measuring_changes_nothing() -> None:
     one, other = run_steps(trainer_of(), 3), run_steps(trainer_of(), 3)
     one.log_epoch()
@@ -230,9 +239,11 @@ def test_measuring_changes_nothing() -> None:
 @pytest.mark.parametrize("model", SMALL)
 @pytest.mark.parametrize("at", [2, 4, 5])  # in the middle of an epoch of 4 steps, at its end, in the second
 def test_resume_is_exact(tmp_path: Path, model: str, at: int) -> None:
-    straight = run_steps(trainer_of(model), 7)
-    run_steps(trainer_of(model), at).save(tmp_path / "c.npz")
-    resumed = trainer_of(model)
+    """Also where the learning rate is falling: from step 4 on."""
+    two_epochs: dict[str, Any] = {"change": {"epochs": 2}}
+    straight = run_steps(trainer_of(model, **two_epochs), 7)
+    run_steps(trainer_of(model, **two_epochs), at).save(tmp_path / "c.npz")
+    resumed = trainer_of(model, **two_epochs)
     resumed.load(tmp_path / "c.npz")
     run_steps(resumed, 7 - at)
     assert checkpoint.digest(straight.arrays()) == checkpoint.digest(resumed.arrays())
