@@ -71,7 +71,7 @@ def test_a_new_picture_is_translated(trained, data):
     assert new.shape == (28, 28) and 0.01 < np.abs(new - old).mean() < 0.1  # a digit without damage stays one
 
 
-@pytest.mark.parametrize(("task", "model"), zip(TASKS, ["dense", "unet", "dense", "unet"], strict=True))
+@pytest.mark.parametrize(("task", "model"), list(zip(TASKS, ["dense", "unet"] * 2, strict=True)))
 def test_every_task_and_model_runs(data, tmp_path, task, model):
     settings = ("--data", data / "digits.npy", "--steps", 2, "--batch-size", 8, "--seed", 0, "--quiet")
     done = run(EXAMPLE, "--task", task, "--model", model, *settings, cwd=tmp_path)
