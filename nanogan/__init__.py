@@ -6,7 +6,7 @@ Read the source in this order: layers, network, losses, optim, gan; then conv an
 from .backend import NUMPY, Array, get_backend
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
-from .gan import discriminator_step, generator_step, simultaneous_step
+from .gan import discriminator_step, generator_step, image_to_image_step, simultaneous_step
 from .layer import FanIn, Glorot, Layer, Normal, Uniform
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy
@@ -53,5 +53,6 @@ __all__ = [
     "discriminator_step",
     "generator_step",
     "get_backend",
+    "image_to_image_step",
     "simultaneous_step",
 ]

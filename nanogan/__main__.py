@@ -11,7 +11,7 @@ import numpy as np
 
 from .backend import Array
 from .command_line import Parser, choose_seed, count, errors_in_one_line, seed
-from .errors import InputError
+from .errors import InputError, ShapeError
 from .files import read_all, replacing
 from .network import Network
 from .recipe import Recipe
@@ -80,6 +80,25 @@ def _expect_evaluation_or_nothing(out: Path) -> None:
         raise InputError(f"{out}: holds something else than an evaluation; choose another --out")
 
 
+def translate(args: argparse.Namespace) -> int:
+    """Turn a picture into another with a generator that examples/image_to_image.py has trained."""
+    from . import image_to_image
+    from .data import decode_picture
+    from .plots import save_picture
+
+    source, out = Path(args.input), Path(args.output)
+    if out.suffix != ".png":
+        raise InputError(f"{out}: expected a name ending in .png")
+    G, recipe = image_to_image.load_translator(args.checkpoint)
+    try:
+        picture = image_to_image.translate(G, recipe, decode_picture(source))
+    except ShapeError as error:
+        raise InputError(f"{source}: {error}") from None
+    save_picture(out, picture)
+    print(f"{source} translated to {out}")
+    return 0
+
+
 def gradcheck(args: argparse.Namespace) -> int:
     """Prove every gradient by finite differences: all layers, losses, optimizers and recipes, or a layer of yours."""
     from . import proof
@@ -116,6 +135,12 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--seed", type=seed, default=0, metavar="S", help="of their noise (default: 0)")
     command.add_argument("--out", metavar="FILE", help="default: evaluation.json beside the checkpoint")
     command.set_defaults(run=evaluate)
+
+    command = commands.add_parser("translate", help="turn a picture into another", description=translate.__doc__)
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of an image-to-image run")
+    command.add_argument("input", metavar="IN.png", help="a picture of the size that the run was trained on")
+    command.add_argument("output", metavar="OUT.png", help="where to write what the generator makes of it")
+    command.set_defaults(run=translate)
 
     command = commands.add_parser("gradcheck", help="prove the gradients", description=gradcheck.__doc__)
     command.add_argument(

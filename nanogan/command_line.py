@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from .backend import BACKENDS
@@ -34,6 +36,21 @@ def count(text: str) -> int:
 def seed(text: str) -> int:
     """An argument type: a whole number of at least 0."""
     return _checked(int, text, lambda number: number >= 0, "a whole number of at least 0")
+
+
+def weight(text: str) -> float:
+    """An argument type: a finite number of at least 0."""
+    return _checked(float, text, lambda number: 0 <= number < math.inf, "a number of at least 0")
+
+
+def one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """An argument type: one of these names."""
+    known = tuple(names)
+
+    def name(text: str) -> str:
+        return _checked(str, text, known.__contains__, f"one of {', '.join(known)}")
+
+    return name
 
 
 def interval(text: str) -> str:
@@ -76,14 +93,20 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
 
 
-def complete(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
+def complete(
+    args: argparse.Namespace,
+    defaults: Mapping[str, Any],
+    *,
+    also: Mapping[str, Callable[[str], Any]] = MappingProxyType({}),
+) -> None:
     """Fill in every argument that wasn't given: from `defaults` (a saved run's or the recipe's), the seed by chance.
 
+    also: arguments that only this command has, and what checks each.
     Raises InputError where a default, which may come from a file, isn't what the argument can be.
     """
     if args.epochs or args.steps:
         defaults = {name: value for name, value in defaults.items() if name not in ("epochs", "steps")}
-    for name, check in FILLED_IN.items():
+    for name, check in {**FILLED_IN, **also}.items():
         if getattr(args, name) is None and defaults.get(name) is not None:
             try:
                 setattr(args, name, check(str(defaults[name])))

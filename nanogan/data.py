@@ -12,14 +12,18 @@ import math
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from .backend import Array, Shape
 from .errors import InputError
 from .files import Arrays, opened, read_npy, unpacks_to
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MNIST_FOLDER = Path(__file__).parent / "mnist"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
@@ -192,25 +196,44 @@ def read_picture(path: Path, image_shape: Shape) -> Array:
 
     Raises InputError where it is damaged, or too large to be taken into memory unseen.
     """
+    height, width, channels = image_shape
+    with _opened_picture(path) as picture:
+        converted = picture.convert("L" if channels == 1 else "RGB").resize((width, height))
+        return np.asarray(converted).reshape(image_shape)
+
+
+def decode_picture(path: Path) -> Array:
+    """One PNG or JPEG picture as it is: uint8 (H, W, C), grey (C = 1) or colour (3).
+
+    Raises InputError where it is damaged, too large, or has another number of channels: transparency.
+    """
+    with _opened_picture(path) as picture:
+        bands = picture.getbands()
+        if "A" in bands:
+            raise InputError(f"{path}: has {len(bands)} channels, one of them transparency; save it as grey or RGB")
+        converted = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        return np.asarray(converted).reshape(converted.height, converted.width, -1)
+
+
+@contextmanager
+def _opened_picture(path: Path) -> Iterator[Image]:
+    """A picture with 8 bits a channel, checked for its size; all that goes wrong with it is an InputError."""
     from PIL import Image
 
-    height, width, channels = image_shape
     with opened(path) as (file, _), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a palette's transparency and the like: the pixels are what counts
         try:
-            picture: Image.Image = Image.open(
-                file, formats=("PNG", "JPEG")
-            )  # by its content; no other decoder is started
+            # By its content; no other decoder is started.
+            picture: Image.Image = Image.open(file, formats=("PNG", "JPEG"))
             if math.prod(picture.size) > MOST_PIXELS:
                 raise InputError(f"{path}: its {picture.width} x {picture.height} pixels are too many; make it smaller")
             if picture.mode.startswith("I"):  # 16 bits a pixel, which `convert` would clip at 255
                 picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-            converted = picture.convert("L" if channels == 1 else "RGB").resize((width, height))
+            yield picture
         except InputError:
             raise
         except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
             raise InputError(f"{path}: cannot be read as a picture ({error})") from None
-        return np.asarray(converted).reshape(image_shape)
 
 
 # ---- parts and batches

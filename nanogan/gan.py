@@ -6,6 +6,11 @@
 L is binary cross-entropy. Where neither can gain anything, D says 1/2 to everything: D's loss is 2 ln 2 = 1.386 and
 G's is ln 2 = 0.693. Every line below is a forward pass, a loss, a backward pass or an update. `training.py` runs these
 steps over a data set; `conv.py` and `norm.py` hold the convolutional layers.
+
+Image to image (Isola et al. 2017), G is given a condition c, a picture, and there is one right answer, the target t:
+
+    discriminator D:  makes  L(D(c, t), 1) + L(D(c, G(c)), 0)  small
+    generator G:      makes  L(D(c, G(c)), 1) + 100 |G(c) - t|  small:  be taken for real, and be near the target
 """
 
 from __future__ import annotations
@@ -33,7 +38,9 @@ def discriminator_step(
     Returns the loss and D's outputs for real and fake before the update, one an image (or a `Pack`), valid until D's
     next step.
     """
-    value, on_real, on_fake = discriminator_gradients(G, D, loss, real, z, real_label=real_label, average=average)
+    value, on_real, on_fake = discriminator_gradients(
+        D, loss, real, G.forward(z), real_label=real_label, average=average
+    )
     optimizer.step()
     return value, on_real, on_fake
 
@@ -68,22 +75,54 @@ def simultaneous_step(
 
     Returns D's loss, D's outputs for real and fake, and G's loss.
     """
-    d_value, on_real, on_fake = discriminator_gradients(G, D, loss, real, z, real_label=real_label, average=average)
+    d_value, on_real, on_fake = discriminator_gradients(
+        D, loss, real, G.forward(z), real_label=real_label, average=average
+    )
     g_value = generator_gradients(G, D, loss, None, saturating=saturating)
     D_optimizer.step()
     G_optimizer.step()
     return d_value, on_real, on_fake, g_value
 
 
+def image_to_image_step(
+    G: Network,
+    D: Network,
+    loss: Loss,
+    l1: Loss,
+    G_optimizer: Optimizer,
+    D_optimizer: Optimizer,
+    condition: Array,
+    target: Array,
+    *,
+    l1_weight: float = 100.0,
+    adversarial_weight: float = 1.0,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """One update of D, then one of G, from a batch of conditions (N, H, W, A) and their targets (N, H, W, B).
+
+    D judges pairs, (N, H, W, A + B): an image that is real but belongs to another condition is no answer.
+    Returns D's loss, its outputs for real and fake, and the two parts of G's loss, each without its weight:
+    adversarial and L1.
+    """
+    fake = G.forward(condition)  # serves both updates
+    real_pair, fake_pair = beside(D, "real pair", condition, target), beside(D, "fake pair", condition, fake)
+    d_value, on_real, on_fake = discriminator_gradients(D, loss, real_pair, fake_pair, real_label=1.0, average=False)
+    D_optimizer.step()
+    adversarial, distance = translator_gradients(
+        G, D, loss, l1, fake_pair, fake, target, l1_weight=l1_weight, adversarial_weight=adversarial_weight
+    )
+    G_optimizer.step()
+    return d_value, on_real, on_fake, adversarial, distance
+
+
 def discriminator_gradients(
-    G: Network, D: Network, loss: Loss, real: Array, z: Array, *, real_label: float, average: bool
+    D: Network, loss: Loss, real: Array, fake: Array, *, real_label: float, average: bool
 ) -> tuple[Array, Array, Array]:
     """D's gradients, its loss, and its outputs for real and fake.
 
     G is asked for no gradient: its images are constants here (what other libraries call detach).
     """
     gradients = _one_by_one if D.couples_batch else _together
-    value, on_real, on_fake = gradients(D, loss, real, G.forward(z), real_label)
+    value, on_real, on_fake = gradients(D, loss, real, fake, real_label)
     if average:
         D.grads *= 0.5
         value = value * 0.5
@@ -144,3 +183,40 @@ def generator_gradients(G: Network, D: Network, loss: Loss, z: Array | None, *, 
         dlogits *= -1
     G.backward_params(D.backward_input(dlogits))
     return value
+
+
+def translator_gradients(
+    G: Network,
+    D: Network,
+    loss: Loss,
+    l1: Loss,
+    fake_pair: Array,
+    fake: Array,
+    target: Array,
+    *,
+    l1_weight: float,
+    adversarial_weight: float,
+) -> tuple[Array, Array]:
+    """G's gradients, and the two parts of its loss. Both pull at the images: dfake is the sum of two arrays,
+
+    adversarial_weight d(adversarial)/d(fake)      what D passes back to the pair, but for the condition's channels
+    l1_weight d(L1)/d(fake)                        on which side of the target each pixel lies
+    """
+    logits = D.forward(fake_pair)
+    adversarial, dlogits = loss.forward(logits, 1.0), loss.backward(logits, 1.0)
+    distance, dl1 = l1.forward(fake, target), l1.backward(fake, target)
+    dlogits *= adversarial_weight
+    dl1 *= l1_weight
+    dadversarial = D.backward_input(dlogits)[..., -fake.shape[-1] :]
+    dfake = G.xp.add(dadversarial, dl1, out=G.buffer("dfake", fake.shape))  # dadversarial + dl1
+    G.backward_params(dfake)
+    return adversarial, distance
+
+
+def beside(D: Network, name: str, condition: Array, image: Array) -> Array:
+    """The pair that D judges, (N, H, W, A + B), in its work array `name`: the condition, then the image."""
+    channels = condition.shape[-1]
+    pair = D.buffer(name, (*image.shape[:-1], channels + image.shape[-1]))
+    pair[..., :channels] = condition
+    pair[..., channels:] = image
+    return pair

@@ -16,20 +16,20 @@ from typing import Any
 from .backend import Array
 from .layer import Layer
 from .network import Network, Sequential
-from .training import Trainer
+from .training import BaseTrainer
 
 
-def losses_are_finite(trainer: Trainer) -> bool:
+def losses_are_finite(trainer: BaseTrainer) -> bool:
     """Whether all losses of this epoch so far were numbers. Waits for the device: one read."""
     return all(map(math.isfinite, trainer.means().values()))
 
 
-def is_finite(trainer: Trainer) -> bool:
+def is_finite(trainer: BaseTrainer) -> bool:
     """Whether the run could be saved: losses, parameters, running statistics and moments are all finite."""
     return losses_are_finite(trainer) and not _bad_vector(trainer)
 
 
-def explain(trainer: Trainer, checkpoint: Path) -> str:
+def explain(trainer: BaseTrainer, checkpoint: Path) -> str:
     """One line: at which step, in which layer and array the trouble began, and what to do.
 
     checkpoint: the last good one of this run, made with the same settings. `trainer` stands somewhere else afterwards.
@@ -44,7 +44,7 @@ def explain(trainer: Trainer, checkpoint: Path) -> str:
     )
 
 
-def _repeat(trainer: Trainer, checkpoint: Path, last: int) -> str:
+def _repeat(trainer: BaseTrainer, checkpoint: Path, last: int) -> str:
     """What was wrong first on the way from the checkpoint to step `last`."""
     trainer.load(checkpoint)
     with watched(trainer.G, "G"), watched(trainer.D, "D"):
@@ -105,7 +105,7 @@ def _trouble(array: Array) -> str:
     return "" if all(map(math.isfinite, limits)) else "NaN" if math.isnan(limits[0]) else "infinity"
 
 
-def _bad_vector(trainer: Trainer) -> str:
+def _bad_vector(trainer: BaseTrainer) -> str:
     """The first layer and array among parameters, running statistics and moments that holds a NaN or infinity."""
     for name, network in (("G", trainer.G), ("D", trainer.D)):
         start = 0

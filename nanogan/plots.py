@@ -24,8 +24,6 @@ def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zo
 
     Each pixel is drawn as zoom x zoom, with a dark line between images.
     """
-    from PIL import Image
-
     count, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows, gap = math.ceil(count / columns), 1
@@ -34,9 +32,16 @@ def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zo
         top = gap + (position // columns) * (height + gap)
         left = gap + (position % columns) * (width + gap)
         grid[top : top + height, left : left + width] = image
-    pixels = (np.clip(grid, 0, 1) * 255).round().astype(np.uint8).repeat(zoom, axis=0).repeat(zoom, axis=1)
-    picture, content = Image.fromarray(pixels[..., 0] if channels == 1 else pixels), io.BytesIO()
-    picture.save(content, "PNG")
+    save_picture(path, grid.repeat(zoom, axis=0).repeat(zoom, axis=1))
+
+
+def save_picture(path: str | Path, image: Array) -> None:
+    """Write one image (H, W, C), values in [0, 1], as PNG: grey where C is 1, RGB where it is 3."""
+    from PIL import Image
+
+    pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG")
     _write(path, content)
 
 
@@ -82,6 +87,35 @@ def save_losses(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
     for axes in (losses, outputs):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
+    _save(path, figure)
+
+
+def save_image_to_image(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Draw, over the epochs, the two parts of the generator's loss, each on training and on test pairs, and PSNR.
+
+    rows: one dictionary an epoch with epoch, adversarial, test_adversarial, l1, test_l1, psnr.
+    """
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    marker = "o" if len(rows) < 3 else None
+    panels = {
+        "adversarial part: L(D(c, G(c)), 1)": {"adversarial": "training pairs", "test_adversarial": "test pairs"},
+        "L1 part: mean |output - target|": {"l1": "training pairs", "test_l1": "test pairs"},
+        "PSNR, dB": {"psnr": "test pairs"},
+    }
+    for axes, (title, lines) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        for name, label in lines.items():
+            color = "C1" if label == "test pairs" else "C0"
+            axes.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
+        axes.set(title=title, xlabel="epoch")
+        axes.legend(fontsize=8)
+        axes.grid(alpha=0.3)
+    _save(path, figure)
+
+
+def _save(path: str | Path, figure: Any) -> None:
     content = io.BytesIO()
     figure.savefig(content, dpi=110, format="png")
     _write(path, content)

@@ -20,7 +20,7 @@ from .backend import NUMPY, Array, Shape
 from .conv import Conv2d, ConvTranspose2d
 from .derivative import Derivative, Report, Row
 from .errors import InputError, ShapeError
-from .gan import discriminator_step, generator_step
+from .gan import discriminator_step, generator_step, image_to_image_step
 from .gradcheck import BATCH, check_layer, check_loss, check_step
 from .layer import Layer
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
@@ -28,7 +28,8 @@ from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam, Optimizer
-from .recipe import Recipe
+from .pix2pix import dense, unet
+from .recipe import ImageToImage, Recipe
 from .recipes import RECIPES
 
 LAYERS: tuple[tuple[Layer, Shape], ...] = (
@@ -97,6 +98,40 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
             batch=batch,
             count=count,
         ),
+    ]
+
+
+TRANSLATORS = (
+    dense((4, 3, 1), (4, 3, 2)),
+    unet((16, 12, 1), (16, 12, 3), width=4),  # halved twice
+    unet((6, 8, 3), (6, 8, 1), width=2, l1_weight=1.0, adversarial_weight=0.5),  # halved once
+)
+"""Both kinds of image-to-image networks, for small pictures of several channels, and weights of the losses."""
+
+
+def prove_translator(recipe: ImageToImage, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
+    """Both updates of an image-to-image step, from the recipe's first weights; see `prove_recipe`."""
+    rng = np.random.default_rng(seed)
+    (height, width, a), b = recipe.input_shape, recipe.image_shape[-1]
+    G = Network(recipe.generator, recipe.input_shape, dtype=np.float64, rng=rng)
+    D = Network(recipe.discriminator, (height, width, a + b), dtype=np.float64, rng=rng)
+    loss, l1 = recipe.loss.on(NUMPY, np.float64), L1().on(NUMPY, np.float64)
+    condition = rng.uniform(*recipe.pixels, (batch, *recipe.input_shape))
+    target = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
+    weights = {"l1_weight": recipe.l1_weight, "adversarial_weight": recipe.adversarial_weight}
+
+    def d_loss(still: Optimizer) -> Array:
+        return image_to_image_step(G, D, loss, l1, still, still, condition, target, **weights)[0]
+
+    def g_loss(still: Optimizer) -> Array:
+        *_, adversarial, distance = image_to_image_step(G, D, loss, l1, still, still, condition, target, **weights)
+        return recipe.adversarial_weight * adversarial + recipe.l1_weight * distance
+
+    options = {"batch": batch, "count": count}
+    name = f"image to image, {recipe.name}"
+    return [
+        check_step(d_loss, D, G, title=f"{name}: discriminator's update", **options),
+        check_step(g_loss, G, D, title=f"{name}: generator's update", **options),
     ]
 
 
@@ -229,6 +264,8 @@ def every_report() -> Iterator[Report]:
         yield check_optimizer(optimizer, textbook)
     for recipe in RECIPES.values():
         yield from prove_recipe(recipe)
+    for translator in TRANSLATORS:
+        yield from prove_translator(translator)
 
 
 def run(layer: str | None = None) -> int:

@@ -18,6 +18,7 @@ from .backend import Array, Shape
 from .errors import InputError
 from .layer import Layer
 from .losses import Loss
+from .network import Sequential, Skip
 from .optim import Optimizer
 
 
@@ -85,6 +86,11 @@ class Recipe:
     weight_average: float | None = None
     output_bias_from_data: bool = False
 
+    @property
+    def input_shape(self) -> Shape:
+        """Of one input of the generator."""
+        return (self.noise_size,)
+
     def draw_noise(self, rng: np.random.Generator, out: Array) -> Array:
         """Fill the host array `out`, (N, noise_size), with fresh z."""
         if self.noise_bound is None:
@@ -95,11 +101,39 @@ class Recipe:
         return out
 
 
+@dataclass(frozen=True)
+class ImageToImage:
+    """One way to train a network that turns pictures into others (Isola et al. 2017); `image_to_image.py` makes them.
+
+    generator: from a picture (*input_shape) to one of (*image_shape), channels last, height and width the same.
+    discriminator: of both, one beside the other on the channel axis.
+    epochs: for half of them the learning rate stays, then it falls linearly towards 0 (as in the authors' code).
+    l1_weight, adversarial_weight: of the two parts of the generator's loss.
+    pixels: the values of black and white, in both pictures.
+    """
+
+    name: str
+    _: KW_ONLY
+    generator: tuple[Layer, ...]
+    discriminator: tuple[Layer, ...]
+    input_shape: Shape
+    image_shape: Shape
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int
+    epochs: int
+    l1_weight: float = 100.0
+    adversarial_weight: float = 1.0
+    pixels: tuple[float, float] = (-1.0, 1.0)
+
+
 def describe(value: Any) -> Any:
     """A recipe, or anything in it, as what JSON can hold: {"type": "Linear", "n_in": 64, ...}."""
     if dataclasses.is_dataclass(value):
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
+    if isinstance(value, Sequential):
+        return {"type": type(value).__name__, "layers": describe(value.layers)}
     return [describe(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
@@ -126,5 +160,5 @@ DESCRIBED: dict[str, Any] = {
     for module in (layer, layers, conv, norm, losses, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
-} | {"Recipe": Recipe, "Schedule": Schedule}
+} | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Sequential, Skip)}
 """Every class that may stand in a recipe, by name."""

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from .errors import InputError
 from .files import read_all, replacing
 from .log import as_csv
 from .nonfinite import explain, is_finite, losses_are_finite
-from .training import Trainer
+from .training import SHOWN, BaseTrainer
 
 
 class RunFolder:
@@ -106,16 +106,17 @@ class RunFolder:
             raise InputError(f"{self.config}: expected the arguments of a run by name")
         return config
 
-    def write_epoch(self, trainer: Trainer) -> None:
+    def write_epoch(self, trainer: BaseTrainer) -> None:
         """The log up to now and a picture of this epoch. A checkpoint that knows of both must come after them."""
         with replacing(self.log) as file:
             file.write(as_csv(trainer.rows, trainer.columns))
-        plots.save_grid(self.samples / f"epoch-{trainer.epoch:04}.png", trainer.sample())
+        picture = self.samples / f"epoch-{trainer.epoch:04}.png"
+        plots.save_grid(picture, trainer.sample(), columns=trainer.sample_columns)
 
-    def write_pictures(self, trainer: Trainer) -> None:
+    def write_pictures(self, trainer: BaseTrainer) -> None:
         """The animation of all epochs and the loss curves. Made when a run ends, as they take seconds."""
         plots.save_animation(self.animation, sorted(self.samples.glob("epoch-*.png")))
-        plots.save_losses(self.losses, trainer.rows)
+        trainer.draw_curves(self.losses, trainer.rows)
 
 
 class Checkpoints:
@@ -125,7 +126,7 @@ class Checkpoints:
     """
 
     def __init__(
-        self, trainer: Trainer, path: Path, *, every: str | None = None, allow_nonfinite: bool = False
+        self, trainer: BaseTrainer, path: Path, *, every: str | None = None, allow_nonfinite: bool = False
     ) -> None:
         self.trainer, self.path, self.allow_nonfinite, self.warned = trainer, path, allow_nonfinite, False
         self.seconds = self.steps = math.inf
@@ -162,7 +163,7 @@ class Checkpoints:
         self.saved_at = time.monotonic()
 
 
-def steps_in_all(trainer: Trainer, *, epochs: int | None, steps: int | None) -> int:
+def steps_in_all(trainer: BaseTrainer, *, epochs: int | None, steps: int | None) -> int:
     """How many steps --epochs or --steps means, from the beginning. Raises InputError if the run has made more."""
     total = steps or (epochs or 0) * trainer.batches.steps_per_epoch
     if total < trainer.steps:
@@ -174,7 +175,7 @@ def steps_in_all(trainer: Trainer, *, epochs: int | None, steps: int | None) -> 
 
 
 def train(
-    trainer: Trainer,
+    trainer: BaseTrainer,
     folder: RunFolder,
     total_steps: int,
     *,
@@ -205,7 +206,7 @@ def train(
             row = trainer.log_epoch(**(diagnosis.figures() if diagnosis else {}))
             if not quiet:
                 speed = (trainer.steps - began_at) * trainer.batches.batch_size / took
-                print(epoch_line(row, epochs, speed), flush=True)
+                print(epoch_line(row, epochs, speed, trainer.shown), flush=True)
             if diagnosis:
                 diagnosis.warn()
             folder.write_epoch(trainer)
@@ -218,7 +219,7 @@ def train(
 
 
 def train_epoch(
-    trainer: Trainer, checkpoints: Checkpoints, total_steps: int, stop: Sequence[str], *, quiet: bool
+    trainer: BaseTrainer, checkpoints: Checkpoints, total_steps: int, stop: Sequence[str], *, quiet: bool
 ) -> bool:
     """Train to the end of this epoch or of the run, under a progress bar. False if `stop` was filled before.
 
@@ -246,12 +247,12 @@ def train_epoch(
     return trainer.steps == ends_at
 
 
-def epoch_line(row: dict[str, float], epochs: int, images_per_second: float) -> str:
+def epoch_line(
+    row: Mapping[str, float], epochs: int, images_per_second: float, shown: Mapping[str, str] = SHOWN
+) -> str:
     """epoch 3/50  D 0.74  G 1.93  D(x) 0.72  D(G(z)) 0.24  14,210 images/s"""
-    return (
-        f"epoch {row['epoch']}/{epochs}  D {row['d_loss']:.2f}  G {row['g_loss']:.2f}  "
-        f"D(x) {row['d_real']:.2f}  D(G(z)) {row['d_fake']:.2f}  {images_per_second:,.0f} images/s"
-    )
+    values = [text.format(row[name]) for name, text in shown.items()]
+    return "  ".join([f"epoch {row['epoch']}/{epochs}", *values, f"{images_per_second:,.0f} images/s"])
 
 
 @contextmanager

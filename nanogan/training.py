@@ -1,6 +1,7 @@
 """The loop around `gan.py`: a recipe, its networks and optimizers, its data, and where the run stands.
 
-`Trainer` is the run itself: one call of `step` is one update of D and one of G. What a run leaves on the disk, and the
+A trainer is the run itself: one call of `step` is one update of D and one of G. `BaseTrainer` is what all have in
+common, `Trainer` makes images from noise; `image_to_image.py` has the other one. What a run leaves on the disk, and the
 progress bar, are in `runs.py`.
 """
 
@@ -9,80 +10,78 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from . import checkpoint, log
+from . import checkpoint, log, plots
 from .average import MovingAverage
 from .backend import NUMPY, Array, Backend, Shape
 from .data import Batches
 from .errors import InputError
 from .gan import discriminator_step, generator_step, simultaneous_step
 from .layer import Layer
-from .network import Network
+from .network import Network, Sequential
 from .optim import SGD
-from .recipe import Recipe, describe, restore
+from .recipe import ImageToImage, Recipe, describe, restore
 
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
 
+SHOWN = {"d_loss": "D {:.2f}", "g_loss": "G {:.2f}", "d_real": "D(x) {:.2f}", "d_fake": "D(G(z)) {:.2f}"}
+"""What the line of an epoch shows of its row."""
 
-class Trainer:
-    """A recipe in training on `images`, host array (N, *recipe.image_shape) scaled to recipe.pixels.
+
+class BaseTrainer:
+    """Two networks in training, each against the other: steps, means, the log, saving and continuing.
+
+    recipe: layers, loss and optimizer. D_input: the shape of one input of the discriminator.
+    data: what is trained on, by name, as host arrays with as many examples each.
 
     Everything random comes from one generator seeded with `seed`: first weights, shuffles, noise. So a seed gives the
-    same run again, on any backend, and a saved run continues exactly.
+    same run again, on any backend, and a saved run continues exactly. A subclass says what one update is (`_update`)
+    and what is drawn after an epoch (`sample`).
     """
 
-    columns = (*log.COLUMNS, *log.DIAGNOSED)
+    recipe: Any
+    columns: Sequence[str] = log.COLUMNS
+    shown: Mapping[str, str] = SHOWN
+    sample_columns: int | None = None
+    draw_curves = staticmethod(plots.save_losses)
 
     def __init__(
         self,
-        recipe: Recipe,
-        images: Array,
+        recipe: Recipe | ImageToImage,
+        D_input: Shape,
+        data: Mapping[str, Array],
         *,
         seed: int,
         batch_size: int | None = None,
         backend: Backend = NUMPY,
         dtype: Any = np.float32,
     ) -> None:
-        if images.shape[1:] != recipe.image_shape:
-            raise InputError(f"images: expected (N, {recipe.image_shape}), got {images.shape}")
-        images = images[: recipe.images]
         self.recipe, self.seed, self.backend, self.dtype = recipe, seed, backend, np.dtype(dtype)
         self.rng = np.random.default_rng(seed)
-        build = {"backend": backend, "dtype": dtype, "rng": self.rng}
-        self.G = Network(recipe.generator, recipe.noise_size, **build)
-        self.D = Network(recipe.discriminator, recipe.image_shape, **build)
+        build: dict[str, Any] = {"backend": backend, "dtype": dtype, "rng": self.rng}
+        self.G = Network(recipe.generator, recipe.input_shape, **build)
+        self.D = Network(recipe.discriminator, D_input, **build)
         self.loss = recipe.loss.on(backend, dtype)
         self.optimizers = {"G": recipe.optimizer.attach(self.G), "D": recipe.optimizer.attach(self.D)}
-        self.batches = Batches(len(images), batch_size or recipe.batch_size, self.rng)
-        images = images.astype(self.dtype, copy=False)
-        if not np.isfinite(images.min()) or not np.isfinite(images.max()):
-            bad = int(np.argmin(np.isfinite(images).all(axis=tuple(range(1, images.ndim)))))
-            raise InputError(
-                f"images: image number {bad}, counted from 0, holds NaN or infinity; leave it out or repair it"
-            )
-        self.data = checkpoint.digest({"images": images})[:16]
-        self.images = backend.asarray(images)
-        if recipe.output_bias_from_data:
-            self._start_at_mean_image(images)
-        self.average = None if recipe.weight_average is None else MovingAverage(self.G, recipe.weight_average)
-        self.real = backend.xp.empty((self.batches.batch_size, *recipe.image_shape), dtype=dtype)
-        self.z = np.empty((self.batches.batch_size, recipe.noise_size), dtype)
-        self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
+        self.count = len(next(iter(data.values())))
+        self.batches = Batches(self.count, batch_size or recipe.batch_size, self.rng)
+        data = {name: _finite(name, images.astype(self.dtype, copy=False)) for name, images in data.items()}
+        self.data = checkpoint.digest(data)[:16]
+        self.on_device = {name: backend.asarray(images) for name, images in data.items()}
+        self.batch = {
+            name: backend.xp.empty((self.batches.batch_size, *images.shape[1:]), dtype=dtype)
+            for name, images in data.items()
+        }
         self.steps = 0
         self.seconds = 0.0
         self.rows: list[log.Row] = []
         self.sums = backend.xp.zeros(4)  # of d_loss, g_loss, d_real, d_fake since the epoch began; on the device
-
-    @property
-    def generator(self) -> Network:
-        """The network that images are drawn with: G, or the moving average of it."""
-        return self.average.network if self.average else self.G
 
     # ---- training
 
@@ -96,52 +95,26 @@ class Trainer:
         return self.steps % self.batches.steps_per_epoch == 0
 
     def step(self) -> None:
-        """One update of D on the next real batch and fresh noise, then one of G on fresh noise."""
+        """One update of D and one of G."""
         started = time.perf_counter()
         if self.epoch_is_over:
             self.sums[...] = 0
-        self._follow_schedule()
         for position, value in enumerate(self._update()):
             self.sums[position] += value
         self.steps += 1
-        if self.average:
-            self.average.step(self.steps)
         self.seconds += time.perf_counter() - started
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
-        """One update of both networks, as the recipe does it: the losses of D and G, the means of D(x) and D(G(z))."""
-        recipe, G, D, loss = self.recipe, self.G, self.D, self.loss
-        G_optimizer, D_optimizer = self.optimizers["G"], self.optimizers["D"]
-        real = self.backend.take_rows(self.images, self.batches.next(), out=self.real)
-        labels: dict[str, Any] = {"real_label": recipe.real_label, "average": recipe.average}
-        if recipe.simultaneous:
-            d_loss, on_real, on_fake, g_loss = simultaneous_step(
-                G, D, loss, G_optimizer, D_optimizer, real, self.noise(), **labels
-            )
-        else:
-            d_loss, on_real, on_fake = discriminator_step(G, D, loss, D_optimizer, real, self.noise(), **labels)
-            g_loss = generator_step(G, D, loss, G_optimizer, None if recipe.same_fake else self.noise())
-        return d_loss, g_loss, loss.probability(on_real).mean(), loss.probability(on_fake).mean()
+        """One update of both networks: the losses of D and G, the means of what D says of real and of fake images."""
+        raise NotImplementedError(f"{type(self).__name__} has no _update")
 
-    def _follow_schedule(self) -> None:
-        schedule, base = self.recipe.schedule, self.recipe.optimizer
-        if schedule is None:
-            return
-        epoch = self.steps // self.batches.steps_per_epoch + 1
-        for optimizer in self.optimizers.values():
-            optimizer.lr = schedule.lr(base.lr, self.steps)
-            if isinstance(optimizer, SGD):
-                optimizer.momentum = schedule.momentum_in(epoch)
+    def sample(self) -> Array:
+        """What is drawn after every epoch, on the host: (N, H, W, C), in [0, 1]; `sample_columns` in a row."""
+        raise NotImplementedError(f"{type(self).__name__} has no sample")
 
-    def _start_at_mean_image(self, images: Array) -> None:
-        """Give G's last bias the value at which a sigmoid draws the mean of `images`, pixel by pixel."""
-        mean = images.mean(axis=0, dtype=np.float64).ravel().clip(1e-3, 1 - 1e-3)  # a pixel that is always black
-        last = [layer for layer in self.G.layers if "b" in layer.param_shapes()][-1]
-        last.b[...] = self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype))
-
-    def noise(self) -> Array:
-        """A fresh batch of z."""
-        return self.backend.asarray(self.recipe.draw_noise(self.rng, self.z))
+    def next_batch(self, name: str, rows: Array) -> Array:
+        """These examples of one of the arrays that are trained on."""
+        return self.backend.take_rows(self.on_device[name], rows, out=self.batch[name])
 
     def means(self) -> dict[str, float]:
         """Mean losses and outputs of D since the epoch began. Waits for the device: one read."""
@@ -159,10 +132,6 @@ class Trainer:
         self.rows = [*(old for old in self.rows if old["epoch"] != row["epoch"]), row]
         return row
 
-    def sample(self) -> Array:
-        """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
-        return generate(self.generator, self.recipe, self.fixed_noise)
-
     # ---- saving
 
     def settings(self) -> dict[str, Any]:
@@ -172,15 +141,14 @@ class Trainer:
             "batch_size": self.batches.batch_size,
             "dtype": self.dtype.name,
             "seed": self.seed,
-            "images": len(self.images),
+            "images": self.count,
             "data": self.data,
         }
 
     def arrays(self) -> dict[str, Array]:
         """Every array that the run consists of, by name; live, not copied."""
-        arrays = {"order": self.batches.order, "fixed_noise": self.fixed_noise, "sums": self.sums}
-        networks = {"G": self.G, "D": self.D, **({"average": self.average.network} if self.average else {})}
-        for name, network in networks.items():
+        arrays = {"order": self.batches.order, "sums": self.sums}
+        for name, network in (("G", self.G), ("D", self.D)):
             arrays |= {f"{name}.params": network.params, f"{name}.state": network.state}
         for name, optimizer in self.optimizers.items():
             arrays |= {f"{name}.{moment}": m for moment, m in optimizer.moments.items()}
@@ -236,13 +204,13 @@ class Trainer:
                 f"was trained with {'; '.join(changes.values())}; continue with the same, or choose another --out, "
                 "or say --allow-change if the change is meant"
             )
-        expected, progress = self.arrays(), _progress(arrays, meta)
+        expected, progress = self.arrays(), _progress(arrays, meta, self.columns)
         if not changes.keys().isdisjoint(("batch_size", "images", "data")):
             del expected["order"]
             epochs = progress["steps"] // (meta["settings"]["images"] // meta["settings"]["batch_size"])
             progress["steps"] = epochs * self.batches.steps_per_epoch
         checkpoint.check_arrays(arrays, expected)
-        if "order" in expected and not np.array_equal(np.sort(arrays["order"]), np.arange(len(self.images))):
+        if "order" in expected and not np.array_equal(np.sort(arrays["order"]), np.arange(self.count)):
             raise InputError("its order of the images doesn't name each of them once")
         return expected, progress
 
@@ -252,13 +220,27 @@ class Trainer:
         was.setdefault("data", self.data)  # which format 1 didn't have
         if was.get("recipe") == self.recipe.name:
             recipe = restore(meta["description"])
-            for field in dataclasses.fields(Recipe):
+            for field in dataclasses.fields(self.recipe):
                 if field.name not in ("name", "source", "epochs", "steps", *self.settings()):
                     was[field.name], here[field.name] = getattr(recipe, field.name), getattr(self.recipe, field.name)
-        return {name: f"{name} {was.get(name)}, not {now}" for name, now in here.items() if was.get(name) != now}
+        return {
+            name: f"{name} {was.get(name)}, not {now}"
+            for name, now in here.items()
+            if describe(was.get(name)) != describe(now)
+        }
 
 
-def _progress(arrays: dict[str, Array], meta: dict[str, Any]) -> dict[str, Any]:
+def _finite(name: str, images: Array) -> Array:
+    """The images. Raises InputError, naming the first that holds NaN or infinity, unless all are finite."""
+    if not np.isfinite(images.min()) or not np.isfinite(images.max()):
+        bad = int(np.argmin(np.isfinite(images).all(axis=tuple(range(1, images.ndim)))))
+        raise InputError(
+            f"{name}: image number {bad}, counted from 0, holds NaN or infinity; leave it out or repair it"
+        )
+    return images
+
+
+def _progress(arrays: dict[str, Array], meta: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     """How far a checkpoint's run had come. Raises one of many errors where the meta data hold anything else."""
     rng = np.random.default_rng()
     rng.bit_generator.state = meta["rng"]
@@ -267,7 +249,7 @@ def _progress(arrays: dict[str, Array], meta: dict[str, Any]) -> dict[str, Any]:
     progress = {
         "steps": meta["steps"],
         "seconds": float(meta["seconds"]),
-        "rows": log.taken_over(rows, Trainer.columns),
+        "rows": log.taken_over(rows, columns),
         "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
         "rng": rng.bit_generator.state,
     }
@@ -277,8 +259,91 @@ def _progress(arrays: dict[str, Array], meta: dict[str, Any]) -> dict[str, Any]:
     return progress
 
 
-def generate(G: Network, recipe: Recipe, z: Array) -> Array:
-    """Host images (N, *image_shape) in [0, 1] that G makes of host noise z, (N, noise_size), in evaluation mode."""
+class Trainer(BaseTrainer):
+    """A recipe in training on `images`, host array (N, *recipe.image_shape) scaled to recipe.pixels."""
+
+    columns = (*log.COLUMNS, *log.DIAGNOSED)
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: Array,
+        *,
+        seed: int,
+        batch_size: int | None = None,
+        backend: Backend = NUMPY,
+        dtype: Any = np.float32,
+    ) -> None:
+        if images.shape[1:] != recipe.image_shape:
+            raise InputError(f"images: expected (N, {recipe.image_shape}), got {images.shape}")
+        images = images[: recipe.images]
+        options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
+        super().__init__(recipe, recipe.image_shape, {"images": images}, **options)
+        if recipe.output_bias_from_data:
+            self._start_at_mean_image(images)
+        self.average = None if recipe.weight_average is None else MovingAverage(self.G, recipe.weight_average)
+        self.z = np.empty((self.batches.batch_size, recipe.noise_size), dtype)
+        self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
+
+    @property
+    def generator(self) -> Network:
+        """The network that images are drawn with: G, or the moving average of it."""
+        return self.average.network if self.average else self.G
+
+    def _update(self) -> tuple[Array, Array, Array, Array]:
+        """One update of both networks, as the recipe does it: the losses of D and G, the means of D(x) and D(G(z))."""
+        recipe, G, D, loss = self.recipe, self.G, self.D, self.loss
+        G_optimizer, D_optimizer = self.optimizers["G"], self.optimizers["D"]
+        self._follow_schedule()
+        real = self.next_batch("images", self.batches.next())
+        labels: dict[str, Any] = {"real_label": recipe.real_label, "average": recipe.average}
+        if recipe.simultaneous:
+            d_loss, on_real, on_fake, g_loss = simultaneous_step(
+                G, D, loss, G_optimizer, D_optimizer, real, self.noise(), **labels
+            )
+        else:
+            d_loss, on_real, on_fake = discriminator_step(G, D, loss, D_optimizer, real, self.noise(), **labels)
+            g_loss = generator_step(G, D, loss, G_optimizer, None if recipe.same_fake else self.noise())
+        if self.average:
+            self.average.step(self.steps + 1)
+        return d_loss, g_loss, loss.probability(on_real).mean(), loss.probability(on_fake).mean()
+
+    def _follow_schedule(self) -> None:
+        schedule, base = self.recipe.schedule, self.recipe.optimizer
+        if schedule is None:
+            return
+        epoch = self.steps // self.batches.steps_per_epoch + 1
+        for optimizer in self.optimizers.values():
+            optimizer.lr = schedule.lr(base.lr, self.steps)
+            if isinstance(optimizer, SGD):
+                optimizer.momentum = schedule.momentum_in(epoch)
+
+    def _start_at_mean_image(self, images: Array) -> None:
+        """Give G's last bias the value at which a sigmoid draws the mean of `images`, pixel by pixel."""
+        mean = images.mean(axis=0, dtype=np.float64).ravel().clip(1e-3, 1 - 1e-3)  # a pixel that is always black
+        last = [layer for layer in self.G.layers if "b" in layer.param_shapes()][-1]
+        last.b[...] = self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype))
+
+    def noise(self) -> Array:
+        """A fresh batch of z."""
+        return self.backend.asarray(self.recipe.draw_noise(self.rng, self.z))
+
+    def sample(self) -> Array:
+        """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
+        return generate(self.generator, self.recipe, self.fixed_noise)
+
+    def arrays(self) -> dict[str, Array]:
+        arrays = {**super().arrays(), "fixed_noise": self.fixed_noise}
+        if self.average:
+            arrays |= {"average.params": self.average.network.params, "average.state": self.average.network.state}
+        return arrays
+
+
+def generate(G: Network, recipe: Recipe | ImageToImage, z: Array) -> Array:
+    """Host images (N, *image_shape) in [0, 1] that G makes of a host batch of its inputs, in evaluation mode.
+
+    z: noise (N, noise_size), or pictures (N, *input_shape) scaled to recipe.pixels.
+    """
     images = np.empty((len(z), *recipe.image_shape), G.dtype)
     black, white = recipe.pixels
     for start in range(0, len(z), 1000):  # 1,000 at a time bound the memory
@@ -292,22 +357,38 @@ def load_generator(path: str | Path) -> tuple[Network, Recipe]:
 
     Raises InputError where there is none that works.
     """
+
+    def noise(recipe: Recipe) -> Array:
+        return recipe.draw_noise(np.random.default_rng(0), np.empty((1, recipe.noise_size), np.float64))
+
+    return load_network(path, Recipe, noise)
+
+
+AnyRecipe = TypeVar("AnyRecipe", Recipe, ImageToImage)
+
+
+def load_network(
+    path: str | Path, kind: type[AnyRecipe], example: Callable[[AnyRecipe], Array]
+) -> tuple[Network, AnyRecipe]:
+    """The generator in a checkpoint of one kind of recipe, and the recipe. See `load_generator`.
+
+    example: a batch of one input of G, to see whether it works.
+    """
     arrays, meta = checkpoint.load(path)
     try:
         recipe = restore(meta.get("description"))
-        if not isinstance(recipe, Recipe):
-            raise InputError("holds no GAN recipe")
-        _check_sizes(recipe.generator, (recipe.noise_size,))
-        generator = "G" if recipe.weight_average is None else "average"
-        params, state = (arrays.get(f"{generator}.{name}", np.empty(0)) for name in ("params", "state"))
+        if not isinstance(recipe, kind):
+            raise InputError(f"holds {type(recipe).__name__}, not {kind.__name__}: it is of another kind of run")
+        _check_sizes(recipe.generator, recipe.input_shape)
+        name = "G" if getattr(recipe, "weight_average", None) is None else "average"
+        params, state = (arrays.get(f"{name}.{kind_of}", np.empty(0)) for kind_of in ("params", "state"))
         expected = sum(layer.param_count for layer in recipe.generator)
         if params.shape != (expected,):
             raise InputError(f"expected {expected:,} parameters of G, found an array of shape {params.shape}")
-        G = Network(recipe.generator, recipe.noise_size, dtype=params.dtype)
-        checkpoint.check_arrays(arrays, {f"{generator}.params": G.params, f"{generator}.state": G.state})
+        G = Network(recipe.generator, recipe.input_shape, dtype=params.dtype)
+        checkpoint.check_arrays(arrays, {f"{name}.params": G.params, f"{name}.state": G.state})
         G.params[...], G.state[...] = params, state
-        z = recipe.draw_noise(np.random.default_rng(0), np.empty((1, recipe.noise_size), G.dtype))
-        if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, z)).all():
+        if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, example(recipe).astype(G.dtype))).all():
             raise InputError("its generator draws no images")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -323,6 +404,8 @@ LARGEST_OUTPUT = 2**24
 def _check_sizes(layers: Iterable[Layer], shape: Shape) -> None:
     """Raise InputError, before memory is taken, where a description asks for absurdly large arrays."""
     for layer in (None, *layers):
+        if isinstance(layer, Sequential):
+            _check_sizes(layer.layers, shape)
         shape = layer.output_shape(shape) if layer else shape
         if math.prod(shape) > LARGEST_OUTPUT:
             raise InputError(f"its generator would need arrays of {math.prod(shape):,} numbers for one image")

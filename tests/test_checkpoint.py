@@ -238,7 +238,7 @@ def test_with_another_batch_or_other_images_the_epoch_begins_anew(saved, options
     changed.load(saved, allow_change=True)
     assert changed.steps == 6 and changed.epoch == 1 and changed.epoch_is_over  # one epoch, in its steps: 6, not 3
     seen = [changed.batches.next() for _ in range(6)]
-    assert sorted(np.concatenate(seen)) == list(range(len(changed.images)))
+    assert sorted(np.concatenate(seen)) == list(range(changed.count))
     assert [row["epoch"] for row in changed.rows] == [1]
 
 

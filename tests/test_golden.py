@@ -1,4 +1,4 @@
-"""nanogan follows PyTorch: 20 training steps of four GANs, 50 steps of the optimizers, and every loss, in float64.
+"""nanogan follows PyTorch: 20 training steps of five GANs, 50 steps of the optimizers, and every loss, in float64.
 
 `golden/make_golden.py` made the files and says what is in them. PyTorch isn't needed here.
 """
@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from golden.make_golden import (
     FOLDER,
+    IMAGE_TO_IMAGE,
+    L1_WEIGHT,
     LOSSES,
     OPTIMIZERS,
     RUNS,
@@ -21,12 +23,14 @@ from golden.make_golden import (
     descent,
     digest,
     first_weights,
+    pairs,
 )
 
 import nanogan
-from nanogan import Adam, LeakyReLU, Linear, Network, ReLU, discriminator_step, generator_step
+from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU, discriminator_step, generator_step, image_to_image_step
 from nanogan.backend import Array, Backend
 from nanogan.layer import Layer
+from nanogan.pix2pix import dense
 
 
 def golden(name: str) -> dict[str, Array]:
@@ -41,7 +45,13 @@ def network(backend: Backend, weights: list[tuple[Array, Array]], hidden: Layer,
         layers += [Linear(*W.shape), hidden]
     layers[-1:] = [getattr(nanogan, output)()] if output else []
     net = Network(layers, len(weights[0][0]), backend=backend, dtype=np.float64)
-    positions = [position for position, layer in enumerate(layers) if isinstance(layer, Linear)]
+    give_weights(net, weights)
+    return net
+
+
+def give_weights(net: Network, weights: list[tuple[Array, Array]]) -> None:
+    """To the net's Linear layers, in their order."""
+    positions = [position for position, layer in enumerate(net.layers) if isinstance(layer, Linear)]
     net.load_state_dict(
         {
             f"{position}.{name}": array
@@ -49,7 +59,6 @@ def network(backend: Backend, weights: list[tuple[Array, Array]], hidden: Layer,
             for name, array in zip("Wb", pair, strict=True)
         }
     )
-    return net
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
@@ -70,13 +79,39 @@ def test_twenty_training_steps_are_pytorchs(run: Run, backend: Backend) -> None:
 
     np.testing.assert_allclose(d_losses, expected["d_losses"], rtol=0, atol=1e-9)
     np.testing.assert_allclose(g_losses, expected["g_losses"], rtol=0, atol=1e-9)
+    assert_last_weights(G, D, expected)
+
+
+def assert_last_weights(G: Network, D: Network, expected: dict[str, Array]) -> None:
     for name, net in (("G", G), ("D", D)):
         linears = [layer for layer in net.layers if isinstance(layer, Linear)]
         assert len(linears) == sum(key.startswith(name) for key in expected) / 2
         for position, layer in enumerate(linears):
             for which in "Wb":
-                got = digest(backend.to_host(getattr(layer, which)))
+                got = digest(net.backend.to_host(getattr(layer, which)))
                 np.testing.assert_allclose(got, expected[f"{name} {position} {which}"], rtol=0, atol=1e-9)
+
+
+def test_twenty_image_to_image_steps_are_pytorchs(backend: Backend) -> None:
+    """The dense networks, as the example trains them on 28 x 28 pixels."""
+    run, expected = IMAGE_TO_IMAGE, golden("image_to_image")
+    grey = (28, 28, 1)
+    recipe = dense(grey, grey)
+    assert recipe.optimizer == Adam(lr=run.lr, betas=run.betas) and recipe.l1_weight == L1_WEIGHT
+    G = Network(recipe.generator, grey, backend=backend, dtype=np.float64)
+    D = Network(recipe.discriminator, (28, 28, 2), backend=backend, dtype=np.float64)
+    for net, weights in zip((G, D), first_weights(run), strict=True):
+        give_weights(net, weights)
+    losses = recipe.loss.on(backend, np.float64), L1().on(backend, np.float64)
+    optimizers = recipe.optimizer.attach(G), recipe.optimizer.attach(D)
+    found = []
+    for condition, target in pairs(run):
+        images = (backend.asarray(array.reshape(-1, *grey)) for array in (condition, target))
+        d_loss, _, _, adversarial, distance = image_to_image_step(G, D, *losses, *optimizers, *images)
+        found.append([float(d_loss), float(adversarial), float(distance)])
+    for values, name in zip(np.transpose(found), ("d_losses", "adversarial", "l1"), strict=True):
+        np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-9)
+    assert_last_weights(G, D, expected)
 
 
 def test_a_digest_sees_a_change_of_any_number() -> None:

@@ -77,7 +77,7 @@ def test_the_generator_starts_at_the_mean_image():
 def test_only_the_first_images_are_trained_on():
     trainer = tiny_trainer(recipe=replace(TINY, images=8))
     assert trainer.batches.steps_per_epoch == 2
-    np.testing.assert_array_equal(trainer.images, IMAGES[:8])
+    np.testing.assert_array_equal(trainer.on_device["images"], IMAGES[:8])
 
 
 @pytest.mark.parametrize("same_fake", [False, True])

@@ -77,6 +77,17 @@ RUNS = [
     ),
 ]
 
+IMAGE_TO_IMAGE = Run(
+    "image_to_image",
+    generator=(784, 512, 512, 784),
+    discriminator=(1568, 256, 256, 1),
+    batch=16,
+    lr=1e-3,
+    betas=(0.5, 0.999),
+)
+"""The dense networks of `nanogan/pix2pix.py` for grey pictures of 28 x 28. They are trained on pairs, by two losses."""
+L1_WEIGHT = 100.0
+
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     f"adam {betas} {weight_decay}": ("Adam", {"lr": 1e-2, "betas": betas, "weight_decay": weight_decay})
     for betas in ((0.9, 0.999), (0.5, 0.999))
@@ -119,6 +130,14 @@ def batches(run: Run) -> Iterator[tuple[Host, Host, Host]]:
             rng.standard_normal((run.batch, run.generator[0])),
             rng.standard_normal((run.batch, run.generator[0])),
         )
+
+
+def pairs(run: Run) -> Iterator[tuple[Host, Host]]:
+    """For every step: conditions and targets in [-1, 1], of which a part of each is the same."""
+    rng = np.random.default_rng(2)
+    for _ in range(STEPS):
+        condition = rng.uniform(-1, 1, (run.batch, run.generator[0]))
+        yield condition, 0.5 * condition + rng.uniform(-0.5, 0.5, condition.shape)
 
 
 def descent() -> tuple[Host, Host]:
@@ -182,7 +201,50 @@ def torch_run(run: Run) -> dict[str, Host]:
 
         d_losses.append(d_loss.item())
         g_losses.append(g_loss.item())
-    golden = {"d_losses": np.array(d_losses), "g_losses": np.array(g_losses)}
+    return {"d_losses": np.array(d_losses), "g_losses": np.array(g_losses), **last_weights(G, D)}
+
+
+def torch_image_to_image(run: Run) -> dict[str, Host]:
+    """The losses of both networks, G's in two parts, at every step, and a digest of their last weights.
+
+    The discriminator is shown condition and image as two channels, of which the last axis has both: pixel by pixel.
+    """
+    import torch
+
+    G_weights, D_weights = first_weights(run)
+    G = torch_network(G_weights, "ReLU", run.outputs[0])
+    D = torch_network(D_weights, run.hidden, run.outputs[1])
+    bce, l1 = torch.nn.BCEWithLogitsLoss(), torch.nn.L1Loss()
+    D_optimizer = torch.optim.Adam(D.parameters(), lr=run.lr, betas=run.betas)
+    G_optimizer = torch.optim.Adam(G.parameters(), lr=run.lr, betas=run.betas)
+    losses: dict[str, list[float]] = {"d_losses": [], "adversarial": [], "l1": []}
+    ones = torch.ones(run.batch, 1, dtype=torch.float64)
+    for condition, target in pairs(run):
+        c, t = torch.from_numpy(condition), torch.from_numpy(target)
+        fake = G(c)
+
+        D_optimizer.zero_grad()
+        real_pair, fake_pair = (torch.stack([c, image], dim=2).flatten(1) for image in (t, fake.detach()))
+        d_loss = bce(D(real_pair), ones) + bce(D(fake_pair), 0 * ones)
+        d_loss.backward()
+        D_optimizer.step()
+
+        G_optimizer.zero_grad()
+        adversarial = bce(D(torch.stack([c, fake], dim=2).flatten(1)), ones)
+        distance = l1(fake, t)
+        (adversarial + L1_WEIGHT * distance).backward()
+        G_optimizer.step()
+
+        for values, loss in zip(losses.values(), (d_loss, adversarial, distance), strict=True):
+            values.append(loss.item())
+    return {**{name: np.array(values) for name, values in losses.items()}, **last_weights(G, D)}
+
+
+def last_weights(G: Any, D: Any) -> dict[str, Host]:
+    """A digest of every weight array of both networks."""
+    import torch
+
+    golden = {}
     for name, network in (("G", G), ("D", D)):
         linears = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
         for position, linear in enumerate(linears):
@@ -229,12 +291,13 @@ def main() -> None:
 
     print(f"PyTorch {torch.__version__}, NumPy {np.__version__}")
     golden = {run.name: torch_run(run) for run in RUNS}
+    golden["image_to_image"] = torch_image_to_image(IMAGE_TO_IMAGE)
     golden |= {"optimizers": torch_optimizers(), "losses": torch_losses()}
     for name, arrays in golden.items():
         path = FOLDER / f"{name}.npz"
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
         print(f"{path.name}: {len(arrays)} arrays, {path.stat().st_size:,} bytes", end="")
-        if "d_losses" in arrays:
+        if "g_losses" in arrays:
             print(f"; last losses: D {arrays['d_losses'][-1]:.6f}, G {arrays['g_losses'][-1]:.6f}", end="")
         print()
 

@@ -1,0 +1,84 @@
+"""Train a network that turns one picture into another: repair a digit, enlarge, fill or colour it, or pairs of yours.
+
+    python examples/image_to_image.py                              repair damaged digits, with a U-Net
+    python examples/image_to_image.py --task edges --model dense   another task, the fully connected networks
+    python examples/image_to_image.py --data facades/train         a folder of pictures, each a pair side by side
+    python examples/image_to_image.py --resume                     continue a run that was stopped
+
+Four fifths of the pairs are trained on; every figure comes from the rest. The results are in runs/TASK-MODEL: rows of
+input, output and target of every epoch, their animation, the curves, the log and a checkpoint, for
+`python -m nanogan translate`.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from nanogan import get_backend
+from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line, one_of, weight
+from nanogan.image_to_image import ImageToImageTrainer, format_scores, inputs_as_outputs, scores
+from nanogan.pairs import TASKS, load_pairs, split
+from nanogan.pix2pix import MODELS
+from nanogan.runs import RunFolder, steps_in_all, train
+
+NOT_SAVED = ("resume", "allow_change", "quiet", "out")  # what doesn't belong to the run itself
+OWN = {
+    "task": one_of(TASKS),
+    "model": one_of(MODELS),
+    "direction": one_of(("AtoB", "BtoA")),
+    "l1_weight": weight,
+    "adversarial_weight": weight,
+}
+"""The arguments of this command alone, and what checks each."""
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", type=OWN["task"], help=f"{', '.join(TASKS)} (default: restore)")
+    parser.add_argument("--model", type=OWN["model"], help=f"{', '.join(MODELS)} (default: unet)")
+    parser.add_argument("--direction", type=OWN["direction"], help="which half of a pair is the input (default: AtoB)")
+    parser.add_argument("--l1-weight", type=weight, metavar="W", help="of nearness to the target (default: 100)")
+    parser.add_argument("--adversarial-weight", type=weight, metavar="W", help="of being taken for real (default: 1)")
+    add_training_arguments(parser)
+    return parser.parse_args()
+
+
+def main(args: argparse.Namespace) -> int:
+    backend = get_backend(args.backend)
+    name = args.task or (Path(args.data).stem if args.data else "restore")
+    folder = RunFolder(args.out or f"runs/{name}-{args.model or 'unet'}", resume=args.resume)
+    fresh = {"model": "unet", "l1_weight": 100.0, "adversarial_weight": 1.0, "dtype": "float32"}
+    complete(args, folder.read_config() if args.resume else fresh, also=OWN)
+
+    pairs = load_pairs(args.data, task=args.task, direction=args.direction, seed=args.seed)
+    train_part, test_part = split(pairs, args.seed)
+    weights = {"l1_weight": args.l1_weight, "adversarial_weight": args.adversarial_weight}
+    recipe = MODELS[args.model](pairs.conditions.shape[1:], pairs.targets.shape[1:], **weights)
+    args.batch_size = args.batch_size or recipe.batch_size
+    args.epochs = None if args.steps else args.epochs or recipe.epochs
+    steps_per_epoch = max(len(train_part) // args.batch_size, 1)
+    recipe = replace(
+        recipe, epochs=args.epochs or -(-args.steps // steps_per_epoch)
+    )  # its learning rate ends with the run
+
+    options = {"seed": args.seed, "batch_size": args.batch_size, "backend": backend, "dtype": args.dtype}
+    trainer = ImageToImageTrainer(recipe, train_part, test_part, **options)
+    folder.create()
+    if folder.checkpoint.exists():
+        trainer.load(folder.checkpoint, allow_change=args.allow_change)
+    total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
+    folder.write_config({name: value for name, value in vars(args).items() if name not in NOT_SAVED})
+    if not args.quiet:
+        print(f"{len(train_part):,} pairs to train on, {len(test_part):,} to test; the inputs as they are: ", end="")
+        print(format_scores(scores(inputs_as_outputs(test_part), test_part)), flush=True)
+    saving = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
+    if train(trainer, folder, total_steps, quiet=args.quiet, **saving):
+        return 0
+    print(f"stopped at step {trainer.steps}; go on with: {' '.join(sys.argv)} --resume", file=sys.stderr)
+    return 130  # what a shell expects after Ctrl-C
+
+
+if __name__ == "__main__":
+    with errors_in_one_line("image_to_image.py"):
+        sys.exit(main(parse_arguments()))
