@@ -103,7 +103,7 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
 
 TRANSLATORS = (
     dense((4, 3, 1), (4, 3, 2)),
-    unet((16, 12, 1), (16, 12, 3), width=4),  # halved twice
+    unet((8, 12, 1), (8, 12, 3), width=4),  # halved twice
     unet((6, 8, 3), (6, 8, 1), width=2, l1_weight=1.0, adversarial_weight=0.5),  # halved once
 )
 """Both kinds of image-to-image networks, for small pictures of several channels, and weights of the losses."""

@@ -112,7 +112,7 @@ MISTAKES = {
     "odd height": (["--data", "HEIGHT"], "found 13 x 16 pixels; resize them to an even height and width"),
     "too small": (["--data", "SMALL", "--model", "dense"], "expected pictures of at least 11 x 11 pixels"),
     "one pair": (["--data", "ONE"], "leaves one part of 1 images empty"),
-    "a batch larger than the data": (["--data", "PAIRS"], "batch size 64 is larger than the data set of 8 images"),
+    "a batch larger than the data": (["--data", "PAIRS"], "batch size 32 is larger than the data set of 8 images"),
 }
 FOLDERS: dict[str, dict[str, tuple[int, ...]]] = {
     "ODD": {"a.png": (12, 13, 3)},
