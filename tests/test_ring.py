@@ -53,25 +53,11 @@ def test_a_run_is_never_overwritten(trained: tuple[Path, subprocess.CompletedPro
     assert done.returncode == 2 and "already holds a run" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("packing", [1, 4])
-def test_one_seed_is_one_run_and_few_steps_are_enough_for_a_picture(tmp_path: Path, packing: int) -> None:
+def test_one_seed_is_one_run_and_few_steps_are_enough_for_a_picture(tmp_path: Path) -> None:
+    settings = ("--mixture", "grid", "--packing", 4, "--steps", 2, "--seed", 7, "--quiet")
     results = []
     for out in ("a", "b"):
-        command = (
-            EXAMPLE,
-            "--mixture",
-            "grid",
-            "--packing",
-            packing,
-            "--steps",
-            3,
-            "--seed",
-            7,
-            "--quiet",
-            "--out",
-            out,
-        )
-        done = run(*command, cwd=tmp_path)
+        done = run(EXAMPLE, *settings, "--out", out, cwd=tmp_path)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         result = json.loads((tmp_path / out / "result.json").read_text())
         results.append({name: value for name, value in result.items() if name not in ("out", "seconds")})
@@ -152,10 +138,3 @@ def test_the_benchmark_runs_the_example_and_sums_up(tmp_path: Path) -> None:
     assert (found["packing"], found["seed"], found["steps"]) == (1, 3, 2) and found["modes"] <= 8
     runs = [{**found, "modes": hit, "high_quality": good} for hit, good in ((6, 0.9), (8, 0.96))]
     assert benchmark.table(runs).splitlines()[2:] == ["| ring | 1 | 2 | 2 | 7.0 +- 1.0 | 93.0 +- 3.0 % | 6 | 90.0 % |"]
-
-
-def test_the_figures_that_are_kept_hold_what_is_promised() -> None:
-    """The best setting: every mode of the ring, and at least 95 % of high quality, on each seed."""
-    kept = json.loads((Path(benchmark.__file__).parent / "results" / "ring.json").read_text())
-    packed = [one for one in kept["runs"] if (one["mixture"], one["packing"]) == ("ring", 2)]
-    assert packed and all(one["modes"] == 8 and one["high_quality"] >= 0.95 for one in packed)
