@@ -295,7 +295,7 @@ def test_a_nan_in_training_is_named_by_layer(tmp_path: Path) -> None:
         step()
 
     trainer.step = spoiled  # type: ignore[method-assign]
-    with pytest.raises(InputError, match=r"^step 2: G, layer 1 \(Linear"):
+    with pytest.raises(InputError, match=r"^step 2: first infinity: G, layer 1 \(Linear"):
         train(trainer, folder, 8, quiet=True)
     assert checkpoint.load(folder.checkpoint)[1]["steps"] == 0
 
