@@ -4,6 +4,7 @@
     python -m benchmarks.quality --recipe vanilla --seeds 3
     python -m benchmarks.quality --recipe paper-2014 --seeds 1 --every 10      a curve: judged every 10 epochs
     python -m benchmarks.quality --table                    print the table of what is there
+    python -m benchmarks.quality --time                     a step of every recipe, on a machine that does nothing else
 
 Each run is `examples/mnist_gan.py` as anyone would start it, in runs/quality/RECIPE-SEED, so one that was stopped is
 resumed. Judged are 10,000 images from noise of their own. Runs may share the machine with others, so the minutes in
