@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from tiny import tiny_trainer
 
-from benchmarks.kill import fingerprint
 from nanogan import checkpoint
 from nanogan.errors import InputError
 from nanogan.runs import Checkpoints, RunFolder, steps_in_all, train
@@ -233,6 +232,8 @@ def test_a_change_that_is_meant_is_made(copied):
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(copied):
+    from benchmarks.kill import fingerprint  # which needs matplotlib and Pillow, as a collection of tests doesn't
+
     straight = fingerprint(copied / "run" / "checkpoint.npz")
     for path in (copied / "run").iterdir():
         if path.is_file() and path.name != "config.json":
