@@ -105,20 +105,23 @@ def cell(values: list[float], name: str) -> str:
 
 
 def draw() -> None:
-    """The picture: for every task its first test pairs, and what each way of training makes of them."""
+    """The picture: for every task that was run all ways its first test pairs, and what each way makes of them."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 7.5), layout="constrained")
+    tasks = [task for task in TASKS if all(outputs_file(task, way).exists() for way in WAYS)]
+    if not tasks:
+        return
     titles = ("input", *WAYS, "target")
-    axes = figure.subplots(len(TASKS), len(titles))
-    for row, task in zip(axes, TASKS, strict=True):
+    figure = Figure(figsize=(9, 0.3 + 1.0 * len(tasks)), layout="constrained")
+    axes = figure.subplots(len(tasks), len(titles), squeeze=False)
+    for row, task in zip(axes, tasks, strict=True):
         test = parts(task, 0)[1].take(slice(DRAWN))
         columns = [test.conditions, *(np.load(outputs_file(task, way)) for way in WAYS), test.targets]
         images = side_by_side(*columns).reshape(DRAWN, len(columns), 28, 28, -1)
         for position, (place, title) in enumerate(zip(row, titles, strict=True)):
             pixels = np.concatenate(images[:, position], axis=1).clip(0, 1)
             place.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray", vmin=0, vmax=1)
-            place.set(xticks=[], yticks=[], title=title if task == next(iter(TASKS)) else "")
+            place.set(xticks=[], yticks=[], title=title if task == tasks[0] else "")
             place.title.set_fontsize(9)
         row[0].set_ylabel(task, fontsize=9)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
@@ -143,8 +146,7 @@ def main() -> int:
                 with replacing(RESULT) as file:
                     file.write((json.dumps({"command": " ".join(sys.argv), "rows": rows}, indent=1) + "\n").encode())
     print(table(rows))
-    if all(outputs_file(task, way).exists() for task in TASKS for way in WAYS):
-        draw()
+    draw()
     return 0
 
 
