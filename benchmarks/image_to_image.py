@@ -6,7 +6,7 @@
 
 The U-Net of examples/image_to_image.py for a few epochs of 8,000 pairs, judged on the 2,000 test pairs. Every finished
 run is a row of benchmarks/results/image_to_image.json, so what was stopped goes on where it was. The runs with seed 0
-leave their first outputs in runs/, from which docs/images/image_to_image.png is drawn.
+leave some outputs in runs/, from which docs/images/image_to_image.png is drawn; where they are missing, they run again.
 
 FD-mnist is here the distance of the 2,000 outputs to their targets: whether they are like digits, not whether each one
 is the right one. Colour is read by its brightness.
@@ -44,7 +44,8 @@ COLUMNS = {
     "accuracy": ("read right, %", 1),
     "fd": ("FD-mnist", 2),
 }
-DRAWN = 2  # pairs of every task in the picture
+DRAWN = (3, 5, 8)
+"""Of every task, the first test pair with each of these digits is in the picture."""
 
 
 def judged(outputs: Array, pairs: Pairs) -> dict[str, float]:
@@ -73,12 +74,27 @@ def run(task: str, way: str, seed: int, epochs: int) -> dict[str, Any]:
     if seed == 0:
         OUTPUTS.mkdir(parents=True, exist_ok=True)
         with replacing(outputs_file(task, way)) as file:
-            np.save(file, outputs[:DRAWN])
+            np.save(file, outputs[drawn(test)])
     return {"task": task, "way": way, "seed": seed, "epochs": epochs, **seconds, **judged(outputs, test)}
 
 
+def drawn(test: Pairs) -> list[int]:
+    assert test.labels is not None
+    return [int(np.argmax(test.labels == digit)) for digit in DRAWN]
+
+
 def outputs_file(task: str, way: str) -> Path:
-    return OUTPUTS / f"{task} {way}.npy".replace(" ", "-")
+    return OUTPUTS / f"{task} {way} {DRAWN}.npy".replace(" ", "-")
+
+
+def key(row: dict[str, Any]) -> tuple[str, str, int]:
+    return row["task"], row["way"], row["seed"]
+
+
+def is_finished(row: dict[str, Any], epochs: int) -> bool:
+    if row["way"] == "inputs":
+        return True
+    return row["epochs"] == epochs and (row["seed"] > 0 or outputs_file(row["task"], row["way"]).exists())
 
 
 # ---- what is there
@@ -105,20 +121,24 @@ def cell(values: list[float], name: str) -> str:
 
 
 def draw() -> None:
-    """The picture: for every task its first test pairs, and what each way of training makes of them."""
+    """The picture: for every task that was run all ways its first test pairs, and what each way makes of them."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 7.5), layout="constrained")
+    tasks = [task for task in TASKS if all(outputs_file(task, way).exists() for way in WAYS)]
+    if not tasks:
+        return
     titles = ("input", *WAYS, "target")
-    axes = figure.subplots(len(TASKS), len(titles))
-    for row, task in zip(axes, TASKS, strict=True):
-        test = parts(task, 0)[1].take(slice(DRAWN))
+    figure = Figure(figsize=(9, 0.3 + 1.0 * len(tasks)), layout="constrained")
+    axes = figure.subplots(len(tasks), len(titles), squeeze=False)
+    for row, task in zip(axes, tasks, strict=True):
+        test = parts(task, 0)[1]
+        test = test.take(np.array(drawn(test)))
         columns = [test.conditions, *(np.load(outputs_file(task, way)) for way in WAYS), test.targets]
-        images = side_by_side(*columns).reshape(DRAWN, len(columns), 28, 28, -1)
+        images = side_by_side(*columns).reshape(len(DRAWN), len(columns), 28, 28, -1)
         for position, (place, title) in enumerate(zip(row, titles, strict=True)):
             pixels = np.concatenate(images[:, position], axis=1).clip(0, 1)
             place.imshow(pixels if pixels.shape[-1] == 3 else pixels[..., 0], cmap="gray", vmin=0, vmax=1)
-            place.set(xticks=[], yticks=[], title=title if task == next(iter(TASKS)) else "")
+            place.set(xticks=[], yticks=[], title=title if task == tasks[0] else "")
             place.title.set_fontsize(9)
         row[0].set_ylabel(task, fontsize=9)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
@@ -135,16 +155,16 @@ def main() -> int:
     rows = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
     with errors_in_one_line(parser.prog):
         wanted = [(task, way, seed) for seed in range(args.seeds) for task in TASKS for way in ("inputs", *WAYS)]
-        there = {(row["task"], row["way"], row["seed"]) for row in rows if row["epochs"] in (0, args.epochs)}
+        there = {key(row) for row in rows if is_finished(row, args.epochs)}
         for task, way, seed in () if args.table else wanted:
             if (task, way, seed) not in there:
-                rows.append(run(task, way, seed, args.epochs))
-                print(json.dumps(rows[-1]), flush=True)
+                found = run(task, way, seed, args.epochs)
+                print(json.dumps(found), flush=True)
+                rows = [*(row for row in rows if key(row) != key(found)), found]
                 with replacing(RESULT) as file:
                     file.write((json.dumps({"command": " ".join(sys.argv), "rows": rows}, indent=1) + "\n").encode())
     print(table(rows))
-    if all(outputs_file(task, way).exists() for task in TASKS for way in WAYS):
-        draw()
+    draw()
     return 0
 
 
