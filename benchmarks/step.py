@@ -22,7 +22,8 @@ import numpy as np
 from nanogan.backend import Array, Backend
 from nanogan.command_line import Parser, errors_in_one_line, positive_int
 from nanogan.doctor import report
-from nanogan.recipes import Recipe, get_recipe
+from nanogan.recipe import Recipe
+from nanogan.recipes import get_recipe
 from nanogan.training import Trainer
 
 

@@ -3,6 +3,7 @@
     python examples/mnist_gan.py                        the default recipe on MNIST
     python examples/mnist_gan.py --data my_pictures     a folder of IDX files or pictures, or a .npy or .npz file
     python examples/mnist_gan.py --resume               continue a run that was stopped
+    python examples/mnist_gan.py --list                 show the recipes
 
 The results are in runs/RECIPE: pictures of every epoch, their animation, the loss curves, the log and a checkpoint.
 """
@@ -13,7 +14,8 @@ import sys
 from nanogan import get_backend
 from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line
 from nanogan.data import load_images, load_mnist
-from nanogan.recipes import RECIPES, get_recipe
+from nanogan.diagnosis import Diagnosis
+from nanogan.recipes import RECIPES, get_recipe, table
 from nanogan.runs import RunFolder, steps_in_all, train
 from nanogan.training import Trainer
 
@@ -22,7 +24,8 @@ NOT_SAVED = ("resume", "allow_change", "quiet", "out")  # what doesn't belong to
 
 def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", default="vanilla", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
+    parser.add_argument("--recipe", default="nanogan", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
+    parser.add_argument("--list", action="version", version=table(), help="show the recipes and exit")
     add_training_arguments(parser)
     return parser.parse_args()
 
@@ -46,7 +49,8 @@ def main(args: argparse.Namespace) -> int:
     total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
     folder.write_config({name: value for name, value in vars(args).items() if name not in NOT_SAVED})
     saving = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
-    if train(trainer, folder, total_steps, quiet=args.quiet, **saving):
+    diagnosis = Diagnosis(trainer, digits=args.data is None)
+    if train(trainer, folder, total_steps, quiet=args.quiet, diagnosis=diagnosis, **saving):
         return 0
     print(f"stopped at step {trainer.steps}; go on with: {' '.join(sys.argv)} --resume", file=sys.stderr)
     return 130  # what a shell expects after Ctrl-C

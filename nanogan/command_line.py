@@ -26,6 +26,11 @@ def positive_int(text: str) -> int:
     return _checked(int, text, lambda number: number >= 1, "a whole number of at least 1")
 
 
+def count(text: str) -> int:
+    """An argument type: a number of images to draw."""
+    return _checked(int, text, lambda number: 1 <= number <= 10**6, "a whole number from 1 to 1,000,000")
+
+
 def seed(text: str) -> int:
     """An argument type: a whole number of at least 0."""
     return _checked(int, text, lambda number: number >= 0, "a whole number of at least 0")
@@ -68,7 +73,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="save every N steps, or every N seconds (30s), besides after every epoch",
     )
     parser.add_argument("--allow-nonfinite", action="store_true", help="go on where a NaN or infinity arises")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
 
 
 def complete(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:

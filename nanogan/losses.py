@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, Backend, Workspace
+from .backend import NUMPY, Array, Backend, Workspace
 from .errors import InputError, ShapeError
 from .functions import sigmoid
 
@@ -33,7 +33,7 @@ class Loss(Workspace):
         if self.reduction not in ("mean", "sum"):
             raise InputError(f"{self}: reduction is 'mean' or 'sum'")
 
-    def on(self, backend: Backend, dtype: Any) -> Loss:
+    def on(self, backend: Backend = NUMPY, dtype: Any = np.float32) -> Loss:
         """This loss, computing on `backend` in `dtype`."""
         bound = copy(self)
         bound._use(backend, dtype)

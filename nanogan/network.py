@@ -184,6 +184,11 @@ class Network(Sequential):
         self.output = super().forward(x, training)
         return self.output
 
+    def backward_input(self, dy: Array) -> Array:
+        """dx, also kept as `dx`: what a discriminator has told the generator can be looked at after the step."""
+        self.dx = super().backward_input(dy)
+        return self.dx
+
     def state_dict(self) -> dict[str, Array]:
         """A copy of every parameter and state on the host, named like "0.W"."""
         return {name: np.array(self.backend.to_host(array)) for name, array in self.arrays().items()}

@@ -94,7 +94,7 @@ def _watching(layer: Layer, label: str, verb: str) -> Callable[..., Any]:
 def _expect_finite(label: str, arrays: dict[str, Array]) -> None:
     for name, array in arrays.items():
         if kind := _trouble(array):
-            raise FloatingPointError(f"{label}: {kind} in {name}")
+            raise FloatingPointError(f"first {kind}: {label}, {name}")
 
 
 def _trouble(array: Array) -> str:
@@ -114,7 +114,7 @@ def _bad_vector(trainer: Trainer) -> str:
             moments = {f"the optimizer's {own}": m[start:end] for own, m in trainer.optimizers[name].moments.items()}
             for own, array in {**layer.arrays(), **moments}.items():
                 if kind := _trouble(array):
-                    return f"{label}: {kind} in {own} after the update"
+                    return f"first {kind}: {label}, {own} after the update"
             start = end
     return ""
 

@@ -1,7 +1,7 @@
 """Batch normalisation: every channel brought to mean 0 and variance 1 over the batch, then scaled and shifted.
 
 It makes each row's output depend on the other rows of the batch. That is why a discriminator that has it is shown real
-and fake images separately (`gan.py`). Read `recipes.py` next.
+and fake images separately (`gan.py`). Read `recipe.py` next.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam, Optimizer
-from .recipes import RECIPES, Recipe
+from .recipe import Recipe
+from .recipes import RECIPES
 
 LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Linear(6, 4), (6,)),

@@ -1,102 +1,21 @@
 """Published configurations as data, so that they can be read side by side and each run with `--recipe NAME`.
 
-A recipe is a frozen description: what the networks are made of, the loss, the optimizer, the batch, the length. Nothing
-here computes. Conventions that the sources leave open: LeakyReLU's slope is 0.2, a partial last batch is dropped, every
-epoch shuffles, and a layer starts as PyTorch's does unless the recipe says otherwise.
+Conventions that the sources leave open: LeakyReLU's slope is 0.2, a partial last batch is dropped, every epoch
+shuffles, and a layer starts as PyTorch's does unless the recipe says otherwise. `recipe.py` explains the fields.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
-from typing import Any
 
-import numpy as np
-
-from . import conv, layer, layers, losses, norm, optim
-from .backend import Array, Shape
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError
-from .layer import Glorot, Layer, Normal, Uniform
+from .layer import Glorot, Normal, Uniform
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh
-from .losses import BCE, BCEWithLogits, Loss
+from .losses import BCE, BCEWithLogits
 from .norm import BatchNorm
-from .optim import SGD, Adam, Optimizer
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """SGD's settings as functions of time (Goodfellow et al. 2014, the published configuration).
-
-    lr at step t is max(lr / lr_decay^t, lr_floor); momentum goes from its first to its last value, linearly over
-    `momentum_epochs` epochs.
-    """
-
-    lr_decay: float
-    lr_floor: float
-    momentum: tuple[float, float]
-    momentum_epochs: int
-
-    def lr(self, first: float, step: int) -> float:
-        return max(first / self.lr_decay**step, self.lr_floor)
-
-    def momentum_in(self, epoch: int) -> float:
-        """epoch counts from 1"""
-        first, last = self.momentum
-        return first + (last - first) * min((epoch - 1) / (self.momentum_epochs - 1), 1.0)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One published way to train a GAN on images.
-
-    name, source: what to call it, and where it comes from.
-    generator, discriminator: their layers; images are (N, *image_shape), channels last.
-    noise_size, noise_bound: z is normal, (N, noise_size), or uniform(-bound, bound) where a bound is given.
-    pixels: the values of black and white, which are the range of the generator's last layer.
-    epochs, steps: the published length, one or the other.
-    images: how many of the data set's first images are trained on; None: all.
-    real_label: D's target for real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
-    average: D's loss is the mean of its real and its fake term; by default it is their sum.
-    same_fake: G is trained on the fake images that D has just seen; by default on fresh ones.
-    simultaneous: D and G move at once, from the same point; by default D moves first.
-    schedule: how the optimizers' settings change; None: they don't.
-    output_bias_from_data: G's last bias starts so that it draws the mean training image.
-    """
-
-    name: str
-    source: str
-    _: KW_ONLY
-    generator: tuple[Layer, ...]
-    discriminator: tuple[Layer, ...]
-    noise_size: int
-    noise_bound: float | None = None
-    loss: Loss
-    optimizer: Optimizer
-    batch_size: int
-    epochs: int | None = None
-    steps: int | None = None
-    pixels: tuple[float, float] = (-1.0, 1.0)
-    image_shape: Shape = (28, 28, 1)
-    images: int | None = None
-    real_label: float = 1.0
-    average: bool = False
-    same_fake: bool = False
-    simultaneous: bool = False
-    schedule: Schedule | None = None
-    output_bias_from_data: bool = False
-
-    def draw_noise(self, rng: np.random.Generator, out: Array) -> Array:
-        """Fill the host array `out`, (N, noise_size), with fresh z."""
-        if self.noise_bound is None:
-            return rng.standard_normal(out=out, dtype=out.dtype)
-        rng.random(out=out, dtype=out.dtype)
-        out *= 2 * self.noise_bound
-        out -= self.noise_bound
-        return out
-
+from .optim import SGD, Adam
+from .recipe import Recipe, Schedule
 
 VANILLA = Recipe(
     "vanilla",
@@ -266,7 +185,7 @@ PAPER_G, PAPER_D = Uniform(0.05), Uniform(0.005)
 
 PAPER_2014 = Recipe(
     "paper-2014",
-    "Goodfellow et al. 2014, the configuration published with it; its number of epochs is not published",
+    "Goodfellow et al. 2014, as published with it, save for its unpublished number of epochs",
     generator=(
         Linear(100, 1200, init=PAPER_G),
         ReLU(),
@@ -300,7 +219,44 @@ PAPER_2014 = Recipe(
     output_bias_from_data=True,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (VANILLA, STUDENT, KERAS, UDACITY, COURSE, DCGAN, PAPER_2014)}
+NANOGAN = Recipe(
+    "nanogan",
+    "this project's default: DCGAN at half its width, a hidden layer in both networks, averaged weights",
+    generator=(
+        Linear(64, 256, bias=False),
+        BatchNorm(256),
+        ReLU(),
+        Linear(256, 7 * 7 * 32, bias=False),
+        Reshape((7, 7, 32)),
+        BatchNorm(32),
+        ReLU(),
+        ConvTranspose2d(32, 16, 4, stride=2, padding=1, bias=False),  # to 14 x 14
+        BatchNorm(16),
+        ReLU(),
+        ConvTranspose2d(16, 1, 4, stride=2, padding=1),  # to 28 x 28
+        Tanh(),
+    ),
+    discriminator=(
+        Conv2d(1, 16, 4, stride=2, padding=1),  # to 14 x 14
+        LeakyReLU(),
+        Conv2d(16, 32, 4, stride=2, padding=1, bias=False),  # to 7 x 7
+        BatchNorm(32),
+        LeakyReLU(),
+        Flatten(),
+        Linear(7 * 7 * 32, 128, bias=False),
+        BatchNorm(128),
+        LeakyReLU(),
+        Linear(128, 1),
+    ),
+    noise_size=64,
+    loss=BCEWithLogits(),
+    optimizer=Adam(lr=1e-3, betas=(0.5, 0.999)),
+    batch_size=64,
+    epochs=15,
+    weight_average=0.999,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (NANOGAN, VANILLA, STUDENT, KERAS, UDACITY, COURSE, DCGAN, PAPER_2014)}
 
 
 def get_recipe(name: str) -> Recipe:
@@ -310,39 +266,21 @@ def get_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-# ---- recipes as JSON, so that a checkpoint says by itself what it holds
-
-
-def describe(value: Any) -> Any:
-    """A recipe, or anything in it, as what JSON can hold: {"type": "Linear", "n_in": 64, ...}."""
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": type(value).__name__, **fields}
-    return [describe(item) for item in value] if isinstance(value, (tuple, list)) else value
-
-
-def restore(description: Any) -> Any:
-    """What `describe` was given. Only nanogan's own descriptions can come out. Raises InputError on anything else."""
-    if isinstance(description, list):
-        return tuple(restore(item) for item in description)
-    if not isinstance(description, Mapping):
-        return description
-    fields = {name: restore(value) for name, value in description.items() if name != "type"}
-    cls = DESCRIBED.get(str(description.get("type")))
-    if cls is None:
-        raise InputError(f"a recipe with {description.get('type')!r} is unknown to this nanogan; update it")
-    try:
-        return cls(**fields)
-    except InputError:
-        raise
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:  # from what a class checks
-        raise InputError(f"a recipe's {cls.__name__} has other fields than this nanogan knows: {error}") from None
-
-
-DESCRIBED: dict[str, Any] = {
-    name: cls
-    for module in (layer, layers, conv, norm, losses, optim)
-    for name, cls in vars(module).items()
-    if dataclasses.is_dataclass(cls)
-} | {"Recipe": Recipe, "Schedule": Schedule}
-"""Every class that may stand in a recipe, by name."""
+def table() -> str:
+    """Every recipe in one line: hidden layers, loss, optimizer, batch, length, weights, and where it comes from."""
+    rows = [("recipe", "loss", "optimizer", "batch", "length", "G weights", "D weights", "source")]
+    for recipe in RECIPES.values():
+        rows.append(
+            (
+                recipe.name,
+                type(recipe.loss).__name__,
+                f"{type(recipe.optimizer).__name__} {recipe.optimizer.lr:g}",
+                str(recipe.batch_size),
+                f"{recipe.epochs} epochs" if recipe.epochs else f"{recipe.steps:,} steps",
+                f"{sum(layer.param_count for layer in recipe.generator):,}",
+                f"{sum(layer.param_count for layer in recipe.discriminator):,}",
+                recipe.source,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

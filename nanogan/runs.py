@@ -5,9 +5,7 @@ The folder holds config.json, log.csv, samples/epoch-0001.png ..., samples.gif, 
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import json
 import math
 import os
@@ -23,10 +21,12 @@ from typing import Any
 import numpy as np
 
 from . import plots
+from .diagnosis import Diagnosis
 from .errors import InputError
 from .files import read_all, replacing
+from .log import as_csv
 from .nonfinite import explain, is_finite, losses_are_finite
-from .training import COLUMNS, Trainer
+from .training import Trainer
 
 
 class RunFolder:
@@ -108,12 +108,8 @@ class RunFolder:
 
     def write_epoch(self, trainer: Trainer) -> None:
         """The log up to now and a picture of this epoch. A checkpoint that knows of both must come after them."""
-        lines = io.StringIO(newline="")
-        writer = csv.DictWriter(lines, COLUMNS)
-        writer.writeheader()
-        writer.writerows({name: round(value, 6) for name, value in row.items()} for row in trainer.rows)
         with replacing(self.log) as file:
-            file.write(lines.getvalue().encode())
+            file.write(as_csv(trainer.rows, trainer.columns))
         plots.save_grid(self.samples / f"epoch-{trainer.epoch:04}.png", trainer.sample())
 
     def write_pictures(self, trainer: Trainer) -> None:
@@ -185,11 +181,13 @@ def train(
     quiet: bool = False,
     checkpoint_every: str | None = None,
     allow_nonfinite: bool = False,
+    diagnosis: Diagnosis | None = None,
 ) -> bool:
     """Train until `total_steps` steps have been made in all, writing to `folder` after every epoch.
 
     checkpoint_every: save more often than that: "500" is every 500 steps, "30s" every 30 seconds.
     allow_nonfinite: go on where a NaN or infinity arises, without saving it.
+    diagnosis: adds its figures to the log, and says on stderr, also where `quiet`, when they show that the run fails.
 
     Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Raises
     InputError where a file can't be written or, naming layer and array, where the numbers stop being finite.
@@ -202,11 +200,14 @@ def train(
             if not train_epoch(trainer, checkpoints, total_steps, stop, quiet=quiet):
                 break
             trainer.backend.synchronize()
+            took = time.perf_counter() - began
             checkpoints.is_good()
-            row = trainer.log_epoch()
+            row = trainer.log_epoch(**(diagnosis.figures() if diagnosis else {}))
             if not quiet:
-                speed = (trainer.steps - began_at) * trainer.batches.batch_size / (time.perf_counter() - began)
+                speed = (trainer.steps - began_at) * trainer.batches.batch_size / took
                 print(epoch_line(row, epochs, speed), flush=True)
+            if diagnosis:
+                diagnosis.warn()
             folder.write_epoch(trainer)
             checkpoints.save()
         if stop:

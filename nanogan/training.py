@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from . import checkpoint
+from . import checkpoint, log
+from .average import MovingAverage
 from .backend import NUMPY, Array, Backend, Shape
 from .data import Batches
 from .errors import InputError
@@ -23,13 +24,10 @@ from .gan import discriminator_step, generator_step, simultaneous_step
 from .layer import Layer
 from .network import Network
 from .optim import SGD
-from .recipes import Recipe, describe, restore
+from .recipe import Recipe, describe, restore
 
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
-
-COLUMNS = ("epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake")
-"""One row of the log: losses, D(x) and D(G(z)) are means over the epoch; seconds count training steps alone."""
 
 
 class Trainer:
@@ -38,6 +36,8 @@ class Trainer:
     Everything random comes from one generator seeded with `seed`: first weights, shuffles, noise. So a seed gives the
     same run again, on any backend, and a saved run continues exactly.
     """
+
+    columns = (*log.COLUMNS, *log.DIAGNOSED)
 
     def __init__(
         self,
@@ -70,13 +70,19 @@ class Trainer:
         self.images = backend.asarray(images)
         if recipe.output_bias_from_data:
             self._start_at_mean_image(images)
+        self.average = None if recipe.weight_average is None else MovingAverage(self.G, recipe.weight_average)
         self.real = backend.xp.empty((self.batches.batch_size, *recipe.image_shape), dtype=dtype)
         self.z = np.empty((self.batches.batch_size, recipe.noise_size), dtype)
         self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
         self.steps = 0
         self.seconds = 0.0
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[log.Row] = []
         self.sums = backend.xp.zeros(4)  # of d_loss, g_loss, d_real, d_fake since the epoch began; on the device
+
+    @property
+    def generator(self) -> Network:
+        """The network that images are drawn with: G, or the moving average of it."""
+        return self.average.network if self.average else self.G
 
     # ---- training
 
@@ -98,6 +104,8 @@ class Trainer:
         for position, value in enumerate(self._update()):
             self.sums[position] += value
         self.steps += 1
+        if self.average:
+            self.average.step(self.steps)
         self.seconds += time.perf_counter() - started
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
@@ -141,15 +149,19 @@ class Trainer:
         means = self.backend.to_host(self.sums) / max(steps, 1)
         return dict(zip(("d_loss", "g_loss", "d_real", "d_fake"), map(float, means), strict=True))
 
-    def log_epoch(self) -> dict[str, float]:
-        """Append this epoch's row to `rows`, or replace it where the epoch was logged before it was over."""
-        row = {"epoch": self.epoch, "step": self.steps, "seconds": self.seconds, **self.means()}
+    def log_epoch(self, **diagnosed: float) -> log.Row:
+        """Append this epoch's row to `rows`, or replace it where the epoch was logged before it was over.
+
+        diagnosed: what `diagnosis.py` found; may be left out.
+        """
+        now = {"epoch": self.epoch, "step": self.steps, "seconds": self.seconds}
+        row = log.complete({**now, **self.means(), **diagnosed}, self.columns)
         self.rows = [*(old for old in self.rows if old["epoch"] != row["epoch"]), row]
         return row
 
     def sample(self) -> Array:
-        """What G makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
-        return generate(self.G, self.recipe, self.fixed_noise)
+        """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
+        return generate(self.generator, self.recipe, self.fixed_noise)
 
     # ---- saving
 
@@ -167,9 +179,11 @@ class Trainer:
     def arrays(self) -> dict[str, Array]:
         """Every array that the run consists of, by name; live, not copied."""
         arrays = {"order": self.batches.order, "fixed_noise": self.fixed_noise, "sums": self.sums}
-        for name, network in (("G", self.G), ("D", self.D)):
+        networks = {"G": self.G, "D": self.D, **({"average": self.average.network} if self.average else {})}
+        for name, network in networks.items():
             arrays |= {f"{name}.params": network.params, f"{name}.state": network.state}
-            arrays |= {f"{name}.{moment}": m for moment, m in self.optimizers[name].moments.items()}
+        for name, optimizer in self.optimizers.items():
+            arrays |= {f"{name}.{moment}": m for moment, m in optimizer.moments.items()}
         return arrays
 
     def save(self, path: str | Path, **extra: Any) -> None:
@@ -247,14 +261,10 @@ def _progress(meta: dict[str, Any]) -> dict[str, Any]:
     """How far a checkpoint's run had come. Raises one of many errors where the meta data hold anything else."""
     rng = np.random.default_rng()
     rng.bit_generator.state = meta["rng"]
-    for row in meta["rows"]:
-        known = {"epoch", "step"} <= row.keys() <= set(COLUMNS)
-        if not known or not all(type(value) in (int, float) for value in row.values()):
-            raise ValueError("a row of the log")
     progress = {
         "steps": meta["steps"],
         "seconds": float(meta["seconds"]),
-        "rows": [dict.fromkeys(COLUMNS, math.nan) | row for row in meta["rows"]],  # an older log had fewer columns
+        "rows": log.taken_over(meta["rows"], Trainer.columns),
         "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
         "rng": rng.bit_generator.state,
     }
@@ -285,12 +295,13 @@ def load_generator(path: str | Path) -> tuple[Network, Recipe]:
         if not isinstance(recipe, Recipe):
             raise InputError("holds no GAN recipe")
         _check_sizes(recipe.generator, (recipe.noise_size,))
-        params, state = arrays["G.params"], arrays["G.state"]
+        generator = "G" if recipe.weight_average is None else "average"
+        params, state = (arrays.get(f"{generator}.{name}", np.empty(0)) for name in ("params", "state"))
         expected = sum(layer.param_count for layer in recipe.generator)
         if params.shape != (expected,):
             raise InputError(f"expected {expected:,} parameters of G, found an array of shape {params.shape}")
         G = Network(recipe.generator, recipe.noise_size, dtype=params.dtype)
-        checkpoint.check_arrays(arrays, {"G.params": G.params, "G.state": G.state})
+        checkpoint.check_arrays(arrays, {f"{generator}.params": G.params, f"{generator}.state": G.state})
         G.params[...], G.state[...] = params, state
         z = recipe.draw_noise(np.random.default_rng(0), np.empty((1, recipe.noise_size), G.dtype))
         if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, z)).all():

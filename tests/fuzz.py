@@ -55,7 +55,7 @@ from tiny import TINY, tiny_trainer
 from nanogan.command_line import complete
 from nanogan.data import MOST_PIXELS, load_images
 from nanogan.errors import InputError
-from nanogan.recipes import describe, restore
+from nanogan.recipe import describe, restore
 from nanogan.runs import RunFolder
 from nanogan.training import load_generator
 

@@ -15,7 +15,7 @@ from tiny import IMAGES, TINY, tiny_trainer
 from nanogan import checkpoint
 from nanogan.errors import InputError
 from nanogan.layers import Linear, Reshape, Upsample
-from nanogan.recipes import describe
+from nanogan.recipe import describe
 from nanogan.training import generate, load_generator
 
 FIXTURES = Path(__file__).parent / "checkpoints"

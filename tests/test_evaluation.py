@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nanogan.__main__ import main
 from nanogan.backend import Array
 from nanogan.data import load_mnist
 from nanogan.errors import InputError, ShapeError
 from nanogan.evaluation import REAL, ROWS, evaluate_samples, format_table
+from nanogan.recipes import get_recipe
+from nanogan.training import Trainer, generate, load_generator
 
 TRAIN, _ = load_mnist("train", scale=(0, 1))
 
@@ -86,3 +91,22 @@ def test_the_table_shows_every_score_beside_the_real_one(real: dict[str, Any], c
 def test_what_are_no_digits_is_refused(images: Array, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         evaluate_samples(images)
+
+
+def test_the_command_prints_the_table_and_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "checkpoint.npz", tmp_path / "evaluation.json"
+    Trainer(get_recipe("vanilla"), TRAIN[:64] * 2 - 1, seed=0).save(path)
+    assert main(["evaluate", str(path), "--count", "200", "--seed", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"\nFD-mnist +\d+\.\d +0\.0984 +lower\n", printed), "the floor beside the figure"
+    assert printed.endswith(f"\nThe same as JSON: {out}\n")
+
+    G, recipe = load_generator(path)
+    z = np.random.default_rng(3).standard_normal((200, 64), dtype=np.float32)
+    scores = evaluate_samples(generate(G, recipe, z))
+    expected = {"checkpoint": str(path), "recipe": "vanilla", "seed": 3, "scores": scores, "real": REAL}
+    assert json.loads(out.read_text()) == expected
+
+    assert main(["evaluate", str(path), "--count", "100"]) == 0, "an evaluation may be replaced by a newer one"
+    again = json.loads(out.read_text())
+    assert (again["seed"], again["scores"]["samples"]) == (0, 100)

@@ -54,7 +54,7 @@ def trained(tmp_path_factory):
 
 def test_the_main_command_trains_on_real_digits(trained):
     folder, done = trained
-    results = folder / "runs" / "vanilla"
+    results = folder / "runs" / "nanogan"
     assert re.fullmatch(
         r"epoch 1/1  D \d\.\d\d  G \d\.\d\d  D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d  [\d,]+ images/s", done.stdout.strip()
     )
@@ -63,12 +63,13 @@ def test_the_main_command_trains_on_real_digits(trained):
     ]  # fmt: skip
     log = np.genfromtxt(results / "log.csv", delimiter=",", names=True)
     assert log["step"] == 200 and 0.5 < log["d_real"] <= 1 and 0 <= log["d_fake"] < 0.5
+    assert log["gradient_norm"] > 0 and 0 <= log["digit_entropy"] <= np.log(10) and 0.1 <= log["commonest_share"] <= 1
     assert size_of(results / "samples" / "epoch-0001.png") == (466, 466)
 
 
 def test_new_digits_from_the_checkpoint(trained):
     folder, _ = trained
-    checkpoint = folder / "runs" / "vanilla" / "checkpoint.npz"
+    checkpoint = folder / "runs" / "nanogan" / "checkpoint.npz"
     for _ in range(2):
         done = run("-m", "nanogan", "sample", checkpoint, "--count", 5, "--seed", 1, "--out", "new.npy", cwd=folder)
         assert done.returncode == 0, done.stderr
@@ -79,6 +80,22 @@ def test_new_digits_from_the_checkpoint(trained):
     assert not np.array_equal(images, np.load(folder / "other.npy"))
     done = run("-m", "nanogan", "sample", checkpoint, "--out", "grid.png", cwd=folder)
     assert size_of(folder / "grid.png") == (466, 466) and done.stdout.startswith("seed ")
+
+
+def test_an_evaluation_writes_over_nothing_else(trained):
+    folder, _ = trained
+    (folder / "notes.json").write_text('{"precious": 1}')
+    (folder / "folder.json").mkdir()
+    for arguments, message in (
+        (["--out", "notes.json"], "notes.json: holds something else than an evaluation; choose another --out"),
+        (["--out", "folder.json"], "folder.json: holds something else"),
+        (["--out", "nowhere/e.json"], "its folder doesn't exist"),
+        (["--out", "e.csv"], "expected a name ending in .json"),
+        (["--count", "99"], "expected at least 100 digits"),
+    ):
+        done = run("-m", "nanogan", "evaluate", "runs/nanogan/checkpoint.npz", *arguments, cwd=folder)
+        assert done.returncode == 2 and message in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (folder / "notes.json").read_text() == '{"precious": 1}'
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -113,7 +130,7 @@ def test_ctrl_c_saves_and_resume_continues(tmp_path, small_data):
 
 
 MISTAKES = {
-    "unknown recipe": (["--recipe", "vanila"], "recipe 'vanila' is unknown: choose one of vanilla"),
+    "unknown recipe": (["--recipe", "vanila"], "recipe 'vanila' is unknown: choose one of nanogan, vanilla"),
     "unknown backend": (["--backend", "cuda"], "invalid choice: 'cuda'"),
     "unknown dtype": (["--dtype", "float16"], "invalid choice: 'float16'"),
     "no epochs": (["--epochs", "0"], "'0' is not a whole number of at least 1"),
@@ -153,12 +170,12 @@ def test_without_a_gpu_the_cupy_backend_stops_with_one_line(tmp_path):
 
 def test_a_run_is_never_overwritten(trained):
     folder, _ = trained
-    checkpoint = folder / "runs" / "vanilla" / "checkpoint.npz"
+    checkpoint = folder / "runs" / "nanogan" / "checkpoint.npz"
     before = checkpoint.read_bytes()
     for arguments, message in (
         ([], "already holds a run"),
         (["--resume", "--seed", "9"], "trained with seed 0, not 9"),
-        (["--resume", "--recipe", "dcgan", "--out", "runs/vanilla"], "trained with recipe vanilla, not dcgan"),
+        (["--resume", "--recipe", "dcgan", "--out", "runs/nanogan"], "trained with recipe nanogan, not dcgan"),
     ):
         done = run(EXAMPLE, *arguments, cwd=folder)
         assert done.returncode == 2 and message in done.stderr and len(done.stderr.splitlines()) == 1
@@ -170,7 +187,9 @@ def test_a_run_is_never_overwritten(trained):
     [
         (["sample", "missing.npz"], "missing.npz: there is no such file"),
         (["sample", "missing.npz", "--out", "a.bmp"], "expected a name ending in .png"),
-        (["sample", "missing.npz", "--count", "0"], "'0' is not a whole number of at least 1"),
+        (["sample", "missing.npz", "--count", "0"], "'0' is not a whole number from 1 to 1,000,000"),
+        (["sample", "missing.npz", "--count", "9" * 30], "is not a whole number from 1 to 1,000,000"),
+        (["evaluate", "missing.npz"], "missing.npz: there is no such file"),
         (["sampel"], "invalid choice: 'sampel'"),
         ([], "required"),
     ],

@@ -31,6 +31,7 @@ from nanogan import (
     Tanh,
     discriminator_step,
     generator_step,
+    simultaneous_step,
 )
 from nanogan.backend import Array, Backend
 from nanogan.gradcheck import Still, check_step
@@ -245,3 +246,71 @@ def vanilla_peak(n: int) -> int:
 
 def test_a_training_step_allocates_nothing_that_grows_with_the_batch() -> None:
     assert abs(vanilla_peak(256) - vanilla_peak(64)) < 1024, "64 float32 images take 200,704 bytes"
+
+
+# ---- the choices in which published GANs differ
+
+
+def test_the_average_of_both_terms_is_half_of_their_sum(backend: Backend) -> None:
+    gan = make_gan(backend)
+    still = Still().attach(gan.D)
+    total, *_ = discriminator_step(gan.G, gan.D, gan.loss, still, gan.real, gan.z)
+    grads = backend.to_host(gan.D.grads).copy()
+    mean, *_ = discriminator_step(gan.G, gan.D, gan.loss, still, gan.real, gan.z, average=True)
+    assert float(mean) == pytest.approx(float(total) / 2, rel=1e-15)
+    np.testing.assert_allclose(backend.to_host(gan.D.grads), grads / 2, rtol=1e-15)
+
+
+def test_the_minimax_generator_descends_what_the_discriminator_climbs(backend: Backend) -> None:
+    """log(1 - D(G(z))) is minus D's term for fake images, so its value is, too, and its slope is proved like any."""
+    gan = make_gan(backend)
+    value = generator_step(gan.G, gan.D, gan.loss, Still().attach(gan.G), gan.z, saturating=True)
+    logits = backend.to_host(gan.D.forward(gan.G.forward(gan.z)))
+    assert float(value) == pytest.approx(float(np.log(1 - 1 / (1 + np.exp(-logits))).mean()), rel=1e-10)
+    report = check_step(
+        lambda still: generator_step(gan.G, gan.D, gan.loss, still, gan.z, saturating=True), gan.G, gan.D
+    )
+    assert report.passed, report
+
+
+def test_the_minimax_generator_hardly_moves_while_the_discriminator_is_sure(backend: Backend) -> None:
+    """Goodfellow et al. 2014, section 3: why the other form is used. At D(G(z)) = s the slopes are s and 1 - s."""
+    gan = make_gan(backend, widths=())
+    gan.D.layers[-1].b[...] = -20.0
+    norms = []
+    for saturating in (True, False):
+        generator_step(gan.G, gan.D, gan.loss, Still().attach(gan.G), gan.z, saturating=saturating)
+        norms.append(np.linalg.norm(backend.to_host(gan.G.grads)))
+    assert 0 < norms[0] < 1e-6 * norms[1]
+
+
+def test_no_noise_trains_on_the_images_that_the_discriminator_has_just_seen(backend: Backend) -> None:
+    gan, other = make_gan(backend), make_gan(backend)
+    for one, z in ((gan, None), (other, other.z)):
+        discriminator_step(one.G, one.D, one.loss, Adam(lr=0.01).attach(one.D), one.real, one.z)
+        generator_step(one.G, one.D, one.loss, Adam(lr=0.01).attach(one.G), z)
+    np.testing.assert_array_equal(backend.to_host(gan.G.params), backend.to_host(other.G.params))
+
+
+def test_simultaneous_updates_start_from_the_same_point(backend: Backend) -> None:
+    """Each moves as it would against the other standing still; one after the other, G would meet a D that has moved."""
+    together, alone, in_turn = make_gan(backend), make_gan(backend), make_gan(backend)
+    d_loss, says_real, says_fake, g_loss = simultaneous_step(
+        together.G, together.D, together.loss, SGD(lr=0.1).attach(together.G), SGD(lr=0.1).attach(together.D),
+        together.real, together.z, real_label=0.9, average=True,
+    )  # fmt: skip
+    expected_g = generator_step(alone.G, alone.D, alone.loss, SGD(lr=0.1).attach(alone.G), alone.z)
+    fresh = make_gan(backend)
+    expected_d, *says = discriminator_step(
+        fresh.G, fresh.D, fresh.loss, SGD(lr=0.1).attach(fresh.D), fresh.real, fresh.z, real_label=0.9, average=True
+    )
+    assert (float(d_loss), float(g_loss)) == (float(expected_d), float(expected_g))
+    for said, expected in zip((says_real, says_fake), says, strict=True):
+        np.testing.assert_array_equal(backend.to_host(said), backend.to_host(expected))
+    np.testing.assert_array_equal(backend.to_host(together.G.params), backend.to_host(alone.G.params))
+    np.testing.assert_array_equal(backend.to_host(together.D.params), backend.to_host(fresh.D.params))
+    discriminator_step(
+        in_turn.G, in_turn.D, in_turn.loss, SGD(lr=0.1).attach(in_turn.D), in_turn.real, in_turn.z, real_label=0.9
+    )
+    generator_step(in_turn.G, in_turn.D, in_turn.loss, SGD(lr=0.1).attach(in_turn.G), in_turn.z)
+    assert (backend.to_host(in_turn.G.params) != backend.to_host(together.G.params)).any()

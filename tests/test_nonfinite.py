@@ -36,24 +36,30 @@ def folder(tmp_path):
 
 
 SPOILED = {
-    "output of G": (("G", 3, "forward", "y", np.nan), "G, layer 3 (Linear(n_in=4, n_out=4, ", "NaN in y"),
-    "gradient of G": (("G", 0, "backward_params", "dW", np.inf), "G, layer 0 (Linear(n_in=2, ", "infinity in dW"),
-    "gradient of D": (("D", 1, "backward_params", "db", np.nan), "D, layer 1 (Linear(n_in=4, ", "NaN in db"),
-    "gradient through D": (("D", 2, "backward_input", "dx", -np.inf), "D, layer 2 (LeakyReLU(", "infinity in dx"),
-    "running mean": (("G", 1, "forward", "running_mean", np.nan), "G, layer 1 (BatchNorm(", "in running_mean after"),
+    "output of G": (("G", 3, "forward", "y", np.nan), "G, layer 3 (Linear(n_in=4, n_out=4, ", "NaN", "y"),
+    "gradient of G": (("G", 0, "backward_params", "dW", np.inf), "G, layer 0 (Linear(n_in=2, ", "infinity", "dW"),
+    "gradient of D": (("D", 1, "backward_params", "db", np.nan), "D, layer 1 (Linear(n_in=4, ", "NaN", "db"),
+    "gradient through D": (("D", 2, "backward_input", "dx", -np.inf), "D, layer 2 (LeakyReLU(", "infinity", "dx"),
+    "running mean": (
+        ("G", 1, "forward", "running_mean", np.nan),
+        "G, layer 1 (BatchNorm(",
+        "NaN",
+        "running_mean after the update",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", SPOILED)
 @pytest.mark.parametrize("at_step", [1, 5])
 def test_the_step_the_layer_and_the_array_are_named(folder, case, at_step):
-    spoiled, layer, array = SPOILED[case]
+    spoiled, layer, kind, array = SPOILED[case]
     trainer = tiny_trainer()
     spoil(trainer, *spoiled, at_step=at_step)
     with pytest.raises(InputError) as caught:
         train(trainer, folder, 30, quiet=True)
     message = str(caught.value)
-    assert message.startswith(f"step {at_step}: {layer}") and array in message and "\n" not in message
+    assert message.startswith(f"step {at_step}: first {kind}: {layer}") and "\n" not in message
+    assert f"), {array}. The checkpoint from before is kept. Try" in message
     arrays, meta = checkpoint.load(folder.checkpoint)
     assert meta["steps"] == (at_step - 1) // 3 * 3  # the last epoch's end: 3 steps each
     assert all(np.isfinite(array).all() for array in arrays.values())
@@ -65,7 +71,7 @@ def test_a_run_that_really_explodes_stops_where_a_look_at_everything_finds_it(fo
         reference = tiny_trainer(recipe=exploding)
         while is_finite(reference):
             reference.step()
-    with pytest.raises(InputError, match=rf"^step {reference.steps}: [GD], layer \d") as caught:
+    with pytest.raises(InputError, match=rf"^step {reference.steps}: first (NaN|infinity): [GD], layer \d") as caught:
         train(tiny_trainer(recipe=exploding), folder, 300, quiet=True, checkpoint_every="1")
     assert "Try a smaller learning rate" in str(caught.value)
     assert checkpoint.load(folder.checkpoint)[1]["steps"] == reference.steps - 1
@@ -75,7 +81,7 @@ def test_an_overflow_in_the_optimizer_alone_is_found_before_saving(folder):
     """g^2 overflows where g doesn't: Adam's v is infinite, the update 0, the losses fine for ever."""
     trainer = tiny_trainer(recipe=replace(TINY, optimizer=Adam(lr=1e-3)))
     spoil(trainer, "D", 1, "backward_params", "dW", 1e30, at_step=2)
-    with pytest.raises(InputError, match=r"^step 2: D, layer 1 .*infinity in the optimizer's v after the update"):
+    with pytest.raises(InputError, match=r"^step 2: first infinity: D, layer 1 .*, the optimizer's v after the update"):
         train(trainer, folder, 6, quiet=True)
 
 

@@ -19,7 +19,8 @@ from nanogan import (
 from nanogan.backend import Array
 from nanogan.losses import Loss
 from nanogan.proof import LAYERS, LOSSES, check_optimizer, prove_recipe, run, textbook_adam, textbook_sgd
-from nanogan.recipes import RECIPES, Recipe
+from nanogan.recipe import Recipe
+from nanogan.recipes import RECIPES
 
 # ---- recipes
 

@@ -100,10 +100,10 @@ def test_killed_between_the_last_step_of_an_epoch_and_its_row(tmp_path, monkeypa
     class Killed(BaseException):
         pass
 
-    def killed():
+    def killed(**figures):
         if trainer.steps == at:
             raise Killed
-        return type(trainer).log_epoch(trainer)
+        return type(trainer).log_epoch(trainer, **figures)
 
     folder, trainer = created(tmp_path / "run"), tiny_trainer()
     monkeypatch.setattr(trainer, "log_epoch", killed)
@@ -258,7 +258,7 @@ def test_a_nan_in_training_is_one_line_and_the_checkpoint_stays(copied):
     before = checkpoint.digest(checkpoint.load(path)[0])
     done = run(EXAMPLE, "--out", "run", "--resume", "--epochs", 3, cwd=copied)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert "step 9: G, layer 2 (Linear" in done.stderr and "--allow-nonfinite" in done.stderr
+    assert "step 9: first infinity: G, layer 2 (Linear" in done.stderr and "--allow-nonfinite" in done.stderr
     assert checkpoint.digest(checkpoint.load(path)[0]) == before
     done = run(EXAMPLE, "--out", "run", "--resume", "--epochs", 3, "--allow-nonfinite", "--quiet", cwd=copied)
     assert done.returncode == 0 and "no more checkpoints while it lasts" in done.stderr

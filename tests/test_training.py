@@ -16,7 +16,8 @@ import pytest
 from nanogan import checkpoint
 from nanogan.data import load_mnist
 from nanogan.errors import InputError
-from nanogan.recipes import RECIPES, Recipe, describe, get_recipe, restore
+from nanogan.recipe import Recipe, describe, restore
+from nanogan.recipes import RECIPES, get_recipe
 from nanogan.runs import RunFolder, epoch_line, train
 from nanogan.training import Trainer, load_generator
 
@@ -227,7 +228,9 @@ def test_a_run_leaves_exactly_what_is_promised(tmp_path, digits, capsys):
     ]
     with open(folder.log) as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake"]
+    assert list(rows[0])[:7] == ["epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake"]
+    assert list(rows[0])[7:] == ["gradient_norm", "digit_entropy", "commonest_share"]
+    assert {rows[0][name] for name in ("gradient_norm", "digit_entropy", "commonest_share")} == {""}  # nobody looked
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "4"), ("2", "8"), ("3", "9")]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 and lines[0].startswith("epoch 1/3  D ") and lines[0].endswith(" images/s")

@@ -1,0 +1,153 @@
+"""Every recipe at its published length, on several seeds, judged by the same metrics: the README's table.
+
+    python -m benchmarks.quality                            all recipes and seeds that quality.json doesn't have yet
+    python -m benchmarks.quality --recipe vanilla --seeds 3
+    python -m benchmarks.quality --recipe paper-2014 --seeds 1 --every 10      a curve: judged every 10 epochs
+    python -m benchmarks.quality --table                    print the table of what is there
+
+Each run is `examples/mnist_gan.py` as anyone would start it, in runs/quality/RECIPE-SEED, so one that was stopped is
+resumed. Judged are 10,000 images from noise of their own. Seconds are those of the training steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanogan.command_line import Parser, errors_in_one_line, positive_int
+from nanogan.evaluation import REAL, evaluate_samples
+from nanogan.recipes import RECIPES, get_recipe
+from nanogan.training import generate, load_generator
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "quality.json"
+SEEDS = {"nanogan": 5, "paper-2014": 1}  # of the others, 3
+NOISE_SEED = 1
+
+
+def judge(checkpoint: Path) -> dict[str, Any]:
+    """The scores of 10,000 images, and how often each digit is among them."""
+    G, recipe = load_generator(checkpoint)
+    z = recipe.draw_noise(np.random.default_rng(NOISE_SEED), np.empty((10_000, recipe.noise_size), G.dtype))
+    return evaluate_samples(generate(G, recipe, z))
+
+
+def train(recipe: str, seed: int, folder: Path, epochs: int | None) -> dict[str, float]:
+    """Train to `epochs` (None: the recipe's length), from where the folder's run stands. The last row of its log."""
+    begun = (folder / "checkpoint.npz").exists()
+    length = ["--epochs", str(epochs)] if epochs else []
+    command = [sys.executable, "examples/mnist_gan.py", "--recipe", recipe, "--seed", str(seed), "--out", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [*command, *length, "--quiet", *(["--resume"] if begun else [])], cwd=ROOT, env=environment, check=True
+    )
+    log = np.genfromtxt(folder / "log.csv", delimiter=",", names=True)
+    return {name: float(np.atleast_1d(log[name])[-1]) for name in ("epoch", "step", "seconds")}
+
+
+def measure(recipe: str, seed: int, every: int | None, epochs: int | None) -> None:
+    """Make one row of the table, or go on with it. With `every`, its scores on the way are kept as a curve."""
+    folder = ROOT / "runs" / "quality" / f"{recipe}-{seed}"
+    row: dict[str, Any] = next(
+        (row for row in load_rows() if (row["recipe"], row["seed"]) == (recipe, seed)), {"curve": []}
+    )
+    last = epochs or get_recipe(recipe).epochs
+    for stop in [*(range(every, last, every) if every and last else []), last]:
+        if any(point["epoch"] >= (stop or 0) for point in row["curve"]):
+            continue
+        reached = train(recipe, seed, folder, stop)
+        scores = judge(folder / "checkpoint.npz")
+        point = {**reached, "fd_mnist": scores["fd_mnist"], "parzen": scores["parzen"]}
+        row = {"recipe": recipe, "seed": seed, **reached, "scores": scores, "curve": [*row["curve"], point]}
+        save_row({**row, "machine": machine()})
+        print(f"{recipe}, seed {seed}: {json.dumps(point)}", flush=True)
+
+
+def load_rows() -> list[dict[str, Any]]:
+    return json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+
+
+def save_row(row: dict[str, Any]) -> None:
+    """Put a row into quality.json at once, so that nothing is lost where the script is stopped."""
+    others = [old for old in load_rows() if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"])]
+    rows = sorted([*others, row], key=lambda row: (list(RECIPES).index(row["recipe"]), row["seed"]))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(
+        json.dumps({"command": "python -m benchmarks.quality", "real": REAL, "rows": rows}, indent=1) + "\n"
+    )
+
+
+def machine() -> dict[str, Any]:
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
+    return {"cpus": os.cpu_count(), "threads": threads, "numpy": np.__version__, "python": platform.python_version()}
+
+
+def table() -> str:
+    """The README's table: a line a recipe, each figure the median over its seeds with the least and the most."""
+    lines = [
+        "| recipe | length | seeds | FD-mnist | digits drawn | rarest digit | Parzen | minutes | collapsed |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for recipe in RECIPES:
+        rows = [row for row in load_rows() if row["recipe"] == recipe]
+        if rows:
+            scores = [row["scores"] for row in rows]
+            collapsed = sum(has_collapsed(one) for one in scores)
+            cells = [
+                f"`{recipe}`",
+                f"{rows[0]['epoch']:.0f} epochs",
+                str(len(rows)),
+                spread([one["fd_mnist"] for one in scores], ".2f"),
+                spread([one["digits_covered"] for one in scores], ".0f"),
+                spread([100 * one["rarest_digit"] for one in scores], ".1f") + " %",
+                spread([one["parzen"] for one in scores], ".0f"),
+                spread([row["seconds"] / 60 for row in rows], ".1f"),
+                f"{collapsed} of {len(rows)}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def has_collapsed(scores: dict[str, Any]) -> bool:
+    """Whether most of the images are one digit, or fewer than half of the digits are drawn at all."""
+    return max(scores["digit_shares"]) > 0.5 or scores["digits_covered"] < 5
+
+
+def spread(values: list[float], form: str) -> str:
+    """3.1 (2.9 to 3.4), or 3.1 where all are alike"""
+    low, middle, high = (format(float(f(values)), form) for f in (np.min, np.median, np.max))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def main() -> None:
+    parser = Parser(
+        prog="python -m benchmarks.quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--recipe", nargs="+", default=list(RECIPES), choices=RECIPES, metavar="NAME", help="which (default: all)"
+    )
+    parser.add_argument(
+        "--seeds", type=positive_int, metavar="N", help="seeds 0 to N - 1 (default: 3; 5 of nanogan, 1 of paper-2014)"
+    )
+    parser.add_argument("--every", type=positive_int, metavar="N", help="judge every N epochs, too")
+    parser.add_argument("--epochs", type=positive_int, metavar="N", help="instead of the published length")
+    parser.add_argument("--table", action="store_true", help="print the table of what there is")
+    args = parser.parse_args()
+    with errors_in_one_line(parser.prog):
+        if not args.table:
+            for recipe in args.recipe:
+                for seed in range(args.seeds or SEEDS.get(recipe, 3)):
+                    measure(recipe, seed, args.every, args.epochs)
+        print(table())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The README's promises: every command in it runs, its code runs, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+ONE_LINERS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("python3 -m venv")]
+COMMANDS = [
+    line.split("#")[0].strip() for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()
+]  # in the order in which the reader meets them: later ones use the results of earlier ones
+LONG = ("gradcheck", "pytest", "benchmarks")  # each has tests of its own
+
+
+def run(command: str, cwd: Path) -> subprocess.CompletedProcess:
+    """A README command with this Python; training is cut to a few steps."""
+    words = shlex.split(command)
+    assert Path(words[0]).name == "python"
+    words = [sys.executable, *(str(ROOT / word) if word.startswith("examples/") else word for word in words[1:])]
+    if words[1].endswith("mnist_gan.py") and "--list" not in words:
+        if "--epochs" in words:
+            del words[words.index("--epochs") : words.index("--epochs") + 2]
+        words += ["--steps", "4" if "--resume" in words else "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_two_commands_set_everything_up_themselves():
+    training, testing = ONE_LINERS
+    assert training == ("python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/python examples/mnist_gan.py")
+    assert testing.endswith(".venv/bin/python -m pytest")  # .ci/run runs this line as it stands
+
+
+def test_the_commands_run_in_order(tmp_path):
+    assert len(COMMANDS) >= 5
+    for command in COMMANDS:
+        if not any(word in command for word in LONG):
+            done = run(command, tmp_path)
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert (tmp_path / "digits.png").is_file() and (tmp_path / "digits.npy").is_file()
+
+
+def test_the_first_command_trains(tmp_path):
+    done = run(ONE_LINERS[0].split("&&")[-1].strip(), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^epoch 1/1  D .* images/s$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", [block for kind, block in BLOCKS if kind == "python"])
+def test_the_code_runs_and_learns(code):
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert abs(names["radius"].mean() - 1) < 0.1 and names["radius"].std() < 0.2
+
+
+def test_links_and_pictures_exist():
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in target]
+    assert len(targets) >= 10
+    missing = [target for target in targets if not (ROOT / target).exists()]
+    assert not missing
+
+
+def test_commands_named_in_the_text_exist():
+    """Each `python -m nanogan ...`, `python -m benchmarks.x` and `python examples/...` in a sentence or table."""
+    for command in re.findall(r"`(python [^`]+)`", TEXT):
+        for module in re.findall(r"-m (benchmarks\.\w+)", command):
+            assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), command
+        for path in re.findall(r"(?:examples|tests|benchmarks)/\w+\.py", command):
+            assert (ROOT / path).is_file(), command
