@@ -65,9 +65,8 @@ def main() -> int:
     print("\n".join(f"{name:26}  {fact}" for name, fact in facts.items()))
     try:
         for part in ["steps"] if args.quick and len(args.only) == len(PARTS) else args.only:
-            result = measure(part, options, facts)
-            if not args.quick:
-                save(result, args.out / f"{part}{'' if args.backend == 'numpy' else '-' + args.backend}.json")
+            name = f"{part}{'' if args.backend == 'numpy' else '-' + args.backend}.json"
+            measure(part, options, facts, None if args.quick else args.out / name)
     except OtherLosses as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 1
@@ -76,19 +75,21 @@ def main() -> int:
     return 0
 
 
-def measure(part: str, options: Options, facts: dict[str, Any]) -> dict[str, Any]:
-    """A part's result, printed row by row as it comes."""
+def measure(part: str, options: Options, facts: dict[str, Any], path: Path | None) -> None:
+    """Do a part. Each row is printed, and saved with those before it, as soon as it is there."""
     print(f"\n{part}: {PARTS[part].__doc__}")
     before, rows = machine.load(), []
     for row in PARTS[part](options):
         rows.append(row)
         print(tables.lines(row), flush=True)
-    return {
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
-        "machine": facts,
-        "load before and after": [before, machine.load()],
-        "rows": rows,
-    }
+        result = {
+            "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+            "machine": facts,
+            "load before and after": [before, machine.load()],
+            "rows": rows,
+        }
+        if path:
+            save(result, path)
 
 
 def save(result: dict[str, Any], path: Path) -> None:

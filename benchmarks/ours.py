@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from copy import copy
+from types import SimpleNamespace
 from typing import Any
 
 from nanogan.backend import Array, Backend, get_backend
+from nanogan.network import Network
+from nanogan.optim import Optimizer
 
 from .reference import Contender, Setup, Step, Work
 
@@ -35,6 +38,7 @@ class Nanogan(Contender):
     def parts(self) -> dict[str, Work]:
         self.products = recorded_products(self.setup, self.backend)
         self.copies = [self._copy(network.param_count) for network in (self.trainer.D, self.trainer.G)]
+        self.optimizers = [self._optimizer(network) for network in (self.trainer.D, self.trainer.G)]
         return {"step": self.run, "optimizer": self._update, "products": self._multiply, "copy": self._copy_all}
 
     def facts(self) -> dict[str, float]:
@@ -47,9 +51,14 @@ class Nanogan(Contender):
             "copy_MB": sum(source.nbytes + target.nbytes for source, target in self.copies) / 1e6,
         }
 
+    def _optimizer(self, network: Network) -> Optimizer:
+        """The recipe's, with parameters of its own, as updates without new gradients would ruin the networks."""
+        params, grads = self.backend.xp.ones_like(network.params), self.backend.xp.ones_like(network.params)
+        return self.recipe.optimizer.attach(SimpleNamespace(backend=self.backend, params=params, grads=grads))
+
     def _update(self, steps: int) -> None:
         for _ in range(steps):
-            for optimizer in self.trainer.optimizers.values():
+            for optimizer in self.optimizers:
                 optimizer.step()
 
     def _multiply(self, steps: int) -> None:

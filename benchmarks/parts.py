@@ -95,7 +95,7 @@ def convolutions(options: Options) -> Iterator[Row]:
 
 
 def ablation(options: Options) -> Iterator[Row]:
-    """vanilla's step from naive NumPy to nanogan, one trick after the other; and the same for `paper-2014`."""
+    """The steps of vanilla and course, from naive NumPy to nanogan, one trick after the other."""
     for recipe in (VANILLA,) if options.quick else (VANILLA, RECIPES["course"]):
         names = options.contenders((*LADDER, OURS))
         yield measure(options.setup(recipe, recipe.batch_size), names, options.rounds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,7 @@ class PyTorch(Contender):
         self.compiles = form.compiled
         self.form, self.couples_batch = form, trainer.D.couples_batch
         self.G, self.D = (model(network).to(self.device) for network in (trainer.G, trainer.D))
-        self.G_optimizer, self.D_optimizer = (self._optimizer(net) for net in (self.G, self.D))
+        self.G_optimizer, self.D_optimizer = (self._optimizer(net.parameters()) for net in (self.G, self.D))
         self.loss = nn.BCEWithLogitsLoss() if isinstance(recipe.loss, BCEWithLogits) else nn.BCELoss()
         self.ones, self.zeros = (make((setup.batch_size, 1), device=self.device) for make in (torch.ones, torch.zeros))
         self.real_labels = self.ones * recipe.real_label
@@ -60,12 +60,12 @@ class PyTorch(Contender):
         compiled = torch.compile if form.compiled else lambda function: function
         self.generate, self.d_loss, self.g_loss = map(compiled, (self.G, self._d_loss, self._g_loss))
 
-    def _optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
+    def _optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         settings, fused = self.recipe.optimizer, self.form.fused or None
         if isinstance(settings, optim.Adam):
-            return torch.optim.Adam(net.parameters(), settings.lr, settings.betas, settings.eps, fused=fused)
+            return torch.optim.Adam(parameters, settings.lr, settings.betas, settings.eps, fused=fused)
         assert isinstance(settings, optim.SGD)
-        return torch.optim.SGD(net.parameters(), settings.lr, settings.momentum, fused=fused)
+        return torch.optim.SGD(parameters, settings.lr, settings.momentum, fused=fused)
 
     def losses(self, step: Step) -> tuple[float, float]:
         real = channels_first(step.real)
@@ -83,12 +83,19 @@ class PyTorch(Contender):
             torch.cuda.synchronize()
 
     def parts(self) -> dict[str, Work]:
+        """The optimizers have parameters of their own, as updates without new gradients would ruin the networks."""
+        self.alone = []
+        for net in (self.G, self.D):
+            copies = [nn.Parameter(p.detach().clone()) for p in net.parameters()]
+            for p in copies:
+                p.grad = torch.ones_like(p)
+            self.alone.append(self._optimizer(copies))
         return {"step": self.run, "optimizer": self._update}
 
     def _update(self, steps: int) -> None:
         for _ in range(steps):
-            self.G_optimizer.step()
-            self.D_optimizer.step()
+            for optimizer in self.alone:
+                optimizer.step()
 
     def seconds(self, work: Work, repetitions: int) -> float:
         if self.device == "cpu":
