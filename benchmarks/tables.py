@@ -15,13 +15,14 @@ def lines(row: dict[str, Any]) -> str:
     size = "".join(f", {name.split('_')[0]} {row[name]}" for name in ("batch_size", "hidden") if name in row)
     if "speedup" not in row:
         return f"{row['workload'] + size:48}{spread(row['ms'][OURS], 'ms')}"
-    head = f"\n{row['workload']}{size}"
-    text = [f"{head:48}{'median   (quartiles)':32}{'nanogan is faster by':32}share of the floor"]
+    width = max(48, *(len(name) + 4 for name in row["ms"]))
+    head = f"{row['workload']}{size}"
+    text = [f"\n{head:{width}}{'median   (quartiles)':32}{'nanogan is faster by':32}share of the floor"]
     for name, ms in row["ms"].items():
         speedup = "" if name == OURS else spread(row["speedup"][name], "x")
         floor = spread([100 * share for share in row["share_of_floor"]], "%") if name == OURS else ""
-        text.append(f"  {name:44}{spread(ms, 'ms'):32}{speedup:32}{floor}".rstrip())
-    text.append(f"  {'floor: products and one pass over the moments':44}  {spread(row['floor_ms'], 'ms')}")
+        text.append(f"  {name:{width - 2}}{spread(ms, 'ms'):32}{speedup:32}{floor}".rstrip())
+    text.append(f"  {'floor: products, a pass over the moments':{width - 2}}{spread(row['floor_ms'], 'ms')}")
     text += [f"  left out: {name} ({reason})" for name, reason in row["left_out"].items()]
     return "\n".join(text)
 
