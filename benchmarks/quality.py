@@ -4,9 +4,11 @@
     python -m benchmarks.quality --recipe vanilla --seeds 3
     python -m benchmarks.quality --recipe paper-2014 --seeds 1 --every 10      a curve: judged every 10 epochs
     python -m benchmarks.quality --table                    print the table of what is there
+    python -m benchmarks.quality --time                     a step of every recipe, on a machine that does nothing else
 
 Each run is `examples/mnist_gan.py` as anyone would start it, in runs/quality/RECIPE-SEED, so one that was stopped is
-resumed. Judged are 10,000 images from noise of their own. Seconds are those of the training steps.
+resumed. Judged are 10,000 images from noise of their own. Runs may share the machine with others, so the minutes in
+the table are the number of steps times the median step of `--time`.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from nanogan.command_line import Parser, errors_in_one_line, positive_int
+from nanogan.data import load_mnist
 from nanogan.evaluation import REAL, evaluate_samples
 from nanogan.recipes import RECIPES, get_recipe
-from nanogan.training import generate, load_generator
+from nanogan.training import Trainer, generate, load_generator
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "quality.json"
@@ -57,7 +60,7 @@ def measure(recipe: str, seed: int, every: int | None, epochs: int | None) -> No
     """Make one row of the table, or go on with it. With `every`, its scores on the way are kept as a curve."""
     folder = ROOT / "runs" / "quality" / f"{recipe}-{seed}"
     row: dict[str, Any] = next(
-        (row for row in load_rows() if (row["recipe"], row["seed"]) == (recipe, seed)), {"curve": []}
+        (row for row in load_results()["rows"] if (row["recipe"], row["seed"]) == (recipe, seed)), {"curve": []}
     )
     last = epochs or get_recipe(recipe).epochs
     for stop in [*(range(every, last, every) if every and last else []), last]:
@@ -71,18 +74,36 @@ def measure(recipe: str, seed: int, every: int | None, epochs: int | None) -> No
         print(f"{recipe}, seed {seed}: {json.dumps(point)}", flush=True)
 
 
-def load_rows() -> list[dict[str, Any]]:
-    return json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+def time_steps() -> dict[str, float]:
+    """The median milliseconds of 100 steps of each recipe at its own batch, after 20 others."""
+    medians = {}
+    for recipe in RECIPES.values():
+        trainer = Trainer(recipe, load_mnist("train", scale=recipe.pixels)[0][:10_000], seed=0)
+        seconds = [0.0]
+        for _ in range(120):
+            trainer.step()
+            seconds.append(trainer.seconds)
+        medians[recipe.name] = round(1000 * float(np.median(np.diff(seconds)[20:])), 2)
+        print(f"{recipe.name}: {medians[recipe.name]} ms a step", flush=True)
+    return medians
+
+
+def load_results() -> dict[str, Any]:
+    if RESULTS.exists():
+        return json.loads(RESULTS.read_text())
+    return {"command": "python -m benchmarks.quality", "real": REAL, "step_ms": {}, "rows": []}
+
+
+def save_results(**changed: Any) -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({**load_results(), **changed}, indent=1) + "\n")
 
 
 def save_row(row: dict[str, Any]) -> None:
     """Put a row into quality.json at once, so that nothing is lost where the script is stopped."""
-    others = [old for old in load_rows() if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"])]
+    others = [old for old in load_results()["rows"] if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"])]
     rows = sorted([*others, row], key=lambda row: (list(RECIPES).index(row["recipe"]), row["seed"]))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(
-        json.dumps({"command": "python -m benchmarks.quality", "real": REAL, "rows": rows}, indent=1) + "\n"
-    )
+    save_results(rows=rows)
 
 
 def machine() -> dict[str, Any]:
@@ -96,8 +117,9 @@ def table() -> str:
         "| recipe | length | seeds | FD-mnist | digits drawn | rarest digit | Parzen | minutes | collapsed |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+    results = load_results()
     for recipe in RECIPES:
-        rows = [row for row in load_rows() if row["recipe"] == recipe]
+        rows = [row for row in results["rows"] if row["recipe"] == recipe]
         if rows:
             scores = [row["scores"] for row in rows]
             collapsed = sum(has_collapsed(one) for one in scores)
@@ -109,7 +131,7 @@ def table() -> str:
                 spread([one["digits_covered"] for one in scores], ".0f"),
                 spread([100 * one["rarest_digit"] for one in scores], ".1f") + " %",
                 spread([one["parzen"] for one in scores], ".0f"),
-                spread([row["seconds"] / 60 for row in rows], ".1f"),
+                f"{rows[0]['step'] * results['step_ms'][recipe] / 60_000:.1f}",
                 f"{collapsed} of {len(rows)}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
@@ -139,10 +161,13 @@ def main() -> None:
     )
     parser.add_argument("--every", type=positive_int, metavar="N", help="judge every N epochs, too")
     parser.add_argument("--epochs", type=positive_int, metavar="N", help="instead of the published length")
+    parser.add_argument("--time", action="store_true", help="time a step of every recipe instead of training it")
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
     args = parser.parse_args()
     with errors_in_one_line(parser.prog):
-        if not args.table:
+        if args.time:
+            save_results(step_ms=time_steps())
+        elif not args.table:
             for recipe in args.recipe:
                 for seed in range(args.seeds or SEEDS.get(recipe, 3)):
                     measure(recipe, seed, args.every, args.epochs)

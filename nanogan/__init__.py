@@ -8,7 +8,7 @@ from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step, simultaneous_step
 from .layer import FanIn, Glorot, Layer, Normal, Uniform
-from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
+from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
@@ -40,6 +40,7 @@ __all__ = [
     "Maxout",
     "Network",
     "Normal",
+    "Pack",
     "ReLU",
     "Reshape",
     "Sequential",

@@ -19,11 +19,12 @@ from .backend import Array
 from .errors import InputError
 from .files import Arrays, opened, replacing
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout. It grows when a reader of the old layout would go wrong.
 
 1: no SHA-256, and no fingerprint of the images among the settings. Still read, with what it has.
-2: as described above.
+2: the log of a run is JSON in `meta`. Still read.
+3: the log is an array.
 """
 
 

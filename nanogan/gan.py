@@ -30,7 +30,8 @@ def discriminator_step(
     """One update of D from a batch of real images and one of noise, (N, ...) each.
 
     real_label: below 1, one-sided label smoothing. average: the mean of the two terms instead of their sum.
-    Returns the loss and D's outputs for real and fake before the update, valid until D's next step.
+    Returns the loss and D's outputs for real and fake before the update, one an image (or a `Pack`), valid until D's
+    next step.
     """
     value, on_real, on_fake = discriminator_gradients(G, D, loss, real, z, real_label=real_label, average=average)
     optimizer.step()
@@ -95,8 +96,7 @@ def _together(D: Network, loss: Loss, real: Array, fake: Array, real_label: floa
     both = D.buffer("real and fake", (n + len(fake), *real.shape[1:]))
     both[:n] = real
     both[n:] = fake
-    logits = D.buffer("logits", (len(both), *D.shape))  # of its own: G's step will take D forward again
-    logits[...] = D.forward(both)
+    logits = _kept(D, "logits", D.forward(both))  # G's step will take D forward again
     on_real, on_fake = logits[:n], logits[n:]
     value = loss.forward(on_real, real_label) + loss.forward(on_fake, 0.0)
     dlogits = D.buffer("dlogits", logits.shape)
@@ -107,20 +107,27 @@ def _together(D: Network, loss: Loss, real: Array, fake: Array, real_label: floa
 
 
 def _one_by_one(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:
-    """D's gradients from real images, then from fake ones, added up: for a D with batch statistics.
+    """D's gradients from real images, then from fake ones, added up: for a D with batch statistics or packs.
 
     In one batch, BatchNorm would normalise each kind by the mean of both. D would learn to judge batches of which one
-    half is real, and in the generator's step be asked about one in which nothing is.
+    half is real, and in the generator's step be asked about one in which nothing is. A pack at the seam would hold both
+    kinds.
     """
-    on_real, on_fake = D.buffer("on real", (len(real), *D.shape)), D.buffer("on fake", (len(fake), *D.shape))
     of_real = D.buffer("gradients of real", D.grads.shape)
-    on_real[...] = D.forward(real)
+    on_real = _kept(D, "on real", D.forward(real))
     D.backward_params(loss.backward(on_real, real_label))
     of_real[...] = D.grads
-    on_fake[...] = D.forward(fake)
+    on_fake = _kept(D, "on fake", D.forward(fake))
     D.backward_params(loss.backward(on_fake, 0.0))
     D.grads += of_real
     return loss.forward(on_real, real_label) + loss.forward(on_fake, 0.0), on_real, on_fake
+
+
+def _kept(D: Network, name: str, logits: Array) -> Array:
+    """A copy of D's outputs that outlives its next forward pass."""
+    kept = D.buffer(name, logits.shape)
+    kept[...] = logits
+    return kept
 
 
 def generator_gradients(G: Network, D: Network, loss: Loss, z: Array | None, *, saturating: bool) -> Array:

@@ -37,7 +37,7 @@ class Layer(Workspace):
 
     rng: np.random.Generator
     couples_batch = False
-    """True where one row's output depends on the other rows (batch statistics)."""
+    """True where one row's output depends on other rows (batch statistics, packs)."""
 
     def __getattr__(self, name: str) -> Array:
         """Only reached where `name` was never set: by a typing mistake, or too early."""

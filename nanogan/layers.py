@@ -1,4 +1,4 @@
-"""The layers of a fully connected GAN, and Upsample, each with its formula, its forward and its derivative.
+"""The layers of a fully connected GAN, Pack and Upsample, each with its formula, its forward and its derivative.
 
 Results go to reused work arrays with `out=`, one call a line, so that a step allocates nothing; the plain expression
 stands at the right or in the docstring. `tests/plain.py` has the textbook form of each. Read `network.py` next, which
@@ -251,6 +251,41 @@ class Flatten(Layer):
     def backward_input(self, dy: Array) -> Array:
         """dx = dy, laid out as x was"""
         return dy.reshape(self.input_shape)
+
+
+@dataclass
+class Pack(Layer):
+    """y = every `size` inputs in a row as one, side by side on their last axis: (N, ..., C) -> (N / size, ..., size C)
+
+    At the head of a discriminator it makes a packed GAN: D judges `size` samples at once, all real or all generated, so
+    that it sees what no single sample shows, that the generated ones are too much alike (Lin et al. 2018, PacGAN).
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InputError(f"{self}: size must be at least 1")
+        self.couples_batch = self.size > 1
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.size * input_shape[-1])
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        if len(x) % self.size:
+            raise ShapeError(f"{self}: expected a batch of a multiple of {self.size} inputs, got {len(x)}")
+        n, shape = len(x) // self.size, x.shape[1:]
+        y = self.buffer("y", (n, *shape[:-1], self.size, shape[-1]))
+        y[...] = self.xp.moveaxis(x.reshape(n, self.size, *shape), 1, -2)
+        return y.reshape(n, *self.output_shape(shape))
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy, cut into what each input gave it"""
+        n, channels = len(dy), dy.shape[-1] // self.size
+        inputs = dy.reshape(*dy.shape[:-1], self.size, channels)
+        dx = self.buffer("dx", (n, self.size, *dy.shape[1:-1], channels))
+        dx[...] = self.xp.moveaxis(inputs, -2, 1)
+        return dx.reshape(n * self.size, *dy.shape[1:-1], channels)
 
 
 @dataclass

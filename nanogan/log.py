@@ -8,6 +8,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from .backend import Array
+
 Row = dict[str, float]
 
 COLUMNS = ("epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake")
@@ -28,6 +32,19 @@ def taken_over(rows: Any, columns: Sequence[str]) -> list[Row]:
         if not known or not all(type(value) in (int, float) for value in row.values()):
             raise ValueError("a row of the log")
     return [complete(row, columns) for row in rows]
+
+
+def as_array(rows: Sequence[Row], columns: Sequence[str]) -> Array:
+    """The rows as float64 numbers, (rows, columns): 8 bytes each in a checkpoint, where JSON takes 30."""
+    return np.array([[row[name] for name in columns] for row in rows], dtype=np.float64).reshape(-1, len(columns))
+
+
+def from_array(numbers: Array, columns: Sequence[str]) -> list[Row]:
+    """What `as_array` was given. Raises ValueError where the array isn't that."""
+    if numbers.dtype != np.float64 or numbers.shape[1:] != (len(columns),):
+        raise ValueError(f"a log of shape {numbers.shape}")
+    rows = [dict(zip(columns, row, strict=True)) for row in numbers.tolist()]
+    return [{**row, "epoch": int(row["epoch"]), "step": int(row["step"])} for row in rows]
 
 
 def as_csv(rows: Iterable[Row], columns: Sequence[str]) -> bytes:

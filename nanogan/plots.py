@@ -1,6 +1,6 @@
-"""Pictures: grids of images, their animation, and the loss curves.
+"""Pictures: grids of images, their animation, the loss curves, and points of the plane with D's pushes on them.
 
-Grids and animations are pixels and need only Pillow; the curves are drawn with matplotlib. Both are imported where they
+Grids and animations are pixels and need only Pillow; the others are drawn with matplotlib. Both are imported where they
 are used, so that `import nanogan` stays light.
 """
 
@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,6 +85,54 @@ def save_losses(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
     content = io.BytesIO()
     figure.savefig(content, dpi=110, format="png")
     _write(path, content)
+
+
+class Scene(NamedTuple):
+    """Generated points of the plane, (N, 2), and the way D tells each to go, (N, 2): -d(loss of G)/d(point)."""
+
+    title: str
+    points: Array
+    pushes: Array
+
+
+def save_scenes(path: str | Path, scenes: Sequence[Scene], centres: Array, radius: float) -> None:
+    """Draw scenes side by side over the modes: circles of `radius` around `centres`, (K, 2).
+
+    Points inside a circle are blue, others orange. The first sixty have an arrow: the direction of the push, with the
+    square root of its length, as pushes differ by orders of magnitude.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.5 * len(scenes), 2.78), layout="constrained")
+    for axes, scene in zip(figure.subplots(1, len(scenes), squeeze=False)[0], scenes, strict=True):
+        _draw_scene(axes, scene, centres, radius)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=120, format="png")
+    _write(path, content)
+
+
+def _draw_scene(axes: Any, scene: Scene, centres: Array, radius: float) -> None:
+    from matplotlib.patches import Circle
+
+    points, pushes = scene.points, scene.pushes[:ARROWS]
+    edge = 1.3 * np.abs(centres).max()
+    axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal", xticks=[], yticks=[])
+    axes.set_title(scene.title, fontsize=9)
+    axes.spines[:].set_color("0.8")
+    for centre in centres:
+        axes.add_patch(Circle(centre, radius, facecolor="0.9", edgecolor="0.3", linewidth=0.8))
+    hit = (np.linalg.norm(points[:, None] - centres, axis=2) <= radius).any(axis=1)
+    for chosen, color in ((~hit, "#e07b39"), (hit, "#1f5fa8")):
+        axes.scatter(*points[chosen].T, s=4, color=color, alpha=0.6, linewidths=0, zorder=3)
+    lengths = np.linalg.norm(pushes, axis=1, keepdims=True)
+    arrows = 0.22 * edge * pushes / np.sqrt(lengths * lengths.max() + 1e-30)
+    axes.quiver(
+        *points[:ARROWS].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.006, color="0.2", zorder=2
+    )
+
+
+ARROWS = 60
+"""How many points of a scene show the push on them: more would hide the points."""
 
 
 def _write(path: str | Path, content: io.BytesIO) -> None:

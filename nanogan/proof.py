@@ -23,7 +23,7 @@ from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step
 from .gradcheck import BATCH, check_layer, check_loss, check_step
 from .layer import Layer
-from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh, Upsample
+from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Flatten(), (2, 3, 2)),
     (Dropout(0.3), (9,)),
     (Maxout(4, 3, 3), (4,)),
+    (Pack(3), (4,)),
     (Upsample(2), (2, 3, 2)),
     (Conv2d(2, 3, 4, stride=2, padding=1), (5, 6, 2)),
     (ConvTranspose2d(3, 2, 4, stride=2, padding=1, output_padding=1), (2, 3, 3)),

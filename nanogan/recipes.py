@@ -252,7 +252,7 @@ NANOGAN = Recipe(
     loss=BCEWithLogits(),
     optimizer=Adam(lr=1e-3, betas=(0.5, 0.999)),
     batch_size=64,
-    epochs=15,
+    epochs=10,
     weight_average=0.999,
 )
 

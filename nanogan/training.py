@@ -194,11 +194,12 @@ class Trainer:
             "rng": self.rng.bit_generator.state,
             "steps": self.steps,
             "seconds": self.seconds,
-            "rows": self.rows,
+            "columns": self.columns,
             "optimizer_steps": {name: optimizer.t for name, optimizer in self.optimizers.items()},
             **extra,
         }
-        checkpoint.save(path, {name: self.backend.to_host(array) for name, array in self.arrays().items()}, meta)
+        arrays = {name: self.backend.to_host(array) for name, array in self.arrays().items()}
+        checkpoint.save(path, {**arrays, "log": log.as_array(self.rows, self.columns)}, meta)
 
     def load(self, path: str | Path, *, allow_change: bool = False) -> None:
         """Stand exactly where the run that was saved to `path` stood.
@@ -235,7 +236,7 @@ class Trainer:
                 f"was trained with {'; '.join(changes.values())}; continue with the same, or choose another --out, "
                 "or say --allow-change if the change is meant"
             )
-        expected, progress = self.arrays(), _progress(meta)
+        expected, progress = self.arrays(), _progress(arrays, meta)
         if not changes.keys().isdisjoint(("batch_size", "images", "data")):
             del expected["order"]
             epochs = progress["steps"] // (meta["settings"]["images"] // meta["settings"]["batch_size"])
@@ -257,14 +258,16 @@ class Trainer:
         return {name: f"{name} {was.get(name)}, not {now}" for name, now in here.items() if was.get(name) != now}
 
 
-def _progress(meta: dict[str, Any]) -> dict[str, Any]:
+def _progress(arrays: dict[str, Array], meta: dict[str, Any]) -> dict[str, Any]:
     """How far a checkpoint's run had come. Raises one of many errors where the meta data hold anything else."""
     rng = np.random.default_rng()
     rng.bit_generator.state = meta["rng"]
+    # Until format 2, the log was part of the meta data.
+    rows = meta["rows"] if "rows" in meta else log.from_array(arrays["log"], meta["columns"])
     progress = {
         "steps": meta["steps"],
         "seconds": float(meta["seconds"]),
-        "rows": log.taken_over(meta["rows"], Trainer.columns),
+        "rows": log.taken_over(rows, Trainer.columns),
         "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
         "rng": rng.bit_generator.state,
     }

@@ -20,6 +20,7 @@ from nanogan import (
     Linear,
     Maxout,
     Network,
+    Pack,
     ReLU,
     Reshape,
     Sequential,
@@ -47,6 +48,7 @@ class LayerCase:
     than the step of a finite difference.
     random: whether the layer draws random numbers, and so others in float32 than in float64.
     least: the smallest batch that the layer takes.
+    pack: how many inputs make one output.
     """
 
     name: str
@@ -56,14 +58,15 @@ class LayerCase:
     margin: float = 0.0
     random: bool = False
     least: int = 1
+    pack: int = 1
 
     def network(self, backend: Backend, dtype: Any, seed: int = 0) -> Network:
         """The layer alone, bound: a network gives it parameters, gradients, state and a generator."""
         return Network([self.layer], self.input_shape, backend=backend, dtype=dtype, rng=np.random.default_rng(seed))
 
     def inputs(self, rng: np.random.Generator, n: int, dtype: Any = np.float64) -> Array:
-        """A batch of n inputs on the host, off the kinks."""
-        x = rng.standard_normal((n, *self.input_shape))
+        """A batch on the host that makes n outputs, off the kinks."""
+        x = rng.standard_normal((n * self.pack, *self.input_shape))
         return (x + np.copysign(self.margin, x)).astype(dtype)
 
 
@@ -97,6 +100,9 @@ LAYER_CASES = [
     LayerCase("Maxout of one piece", Maxout(2, 3, 1), (2,), plain.maxout),
     LayerCase("Upsample", Upsample(2), (2, 3, 2), plain.upsample),
     LayerCase("Upsample by 3", Upsample(3), (2, 1, 1), plain.upsample),
+    LayerCase("Pack", Pack(3), (2,), plain.pack, pack=3),
+    LayerCase("Pack of images", Pack(3), (2, 3, 2), plain.pack, pack=3),
+    LayerCase("Pack of one", Pack(1), (2, 3), plain.pack),
     LayerCase("Reshape", Reshape((2, 3, 2)), (12,), plain.reshape),
     LayerCase("Flatten", Flatten(), (2, 3, 2), plain.flatten),
     LayerCase("Dropout", Dropout(0.3), (9,), plain.dropout, random=True),

@@ -72,6 +72,12 @@ def upsample(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     return y
 
 
+def pack(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """The channels of a pack's first input, then those of its second ..., at every pixel."""
+    packs = [x[start : start + layer.size] for start in range(0, len(x), layer.size)]
+    return np.array([np.concatenate(list(inputs), axis=-1) for inputs in packs])
+
+
 def reshape(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     """The k-th number of an input, last axis fastest, is the k-th number of its output."""
     y = np.zeros((len(x), *layer.shape))

@@ -65,7 +65,7 @@ def test_a_number_that_was_changed_with_its_sum_in_the_zip_is_found(saved, scrat
 # ---- versions
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_checkpoints_of_every_format_are_read_for_ever(version):
     """Written by the nanogan of their time, after 7 steps of 3 an epoch. Never make these files again."""
     path = FIXTURES / f"format-{version}.npz"

@@ -25,6 +25,7 @@ from nanogan import (
     LeakyReLU,
     Linear,
     Network,
+    Pack,
     ReLU,
     Reshape,
     Sigmoid,
@@ -167,6 +168,39 @@ def test_batch_statistics_see_real_and_fake_images_apart(backend: Backend) -> No
         np.testing.assert_allclose(backend.to_host(said), expected, rtol=1e-12)
     terms = [float(loss.forward(says[0], 0.9)), float(loss.forward(says[1], 0.0))]
     assert float(value) == pytest.approx(sum(terms), rel=1e-12)
+    assert check_step(lambda still: generator_step(G, D, loss, still, z), G, D).passed
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_packed_discriminator_judges_samples_side_by_side(backend: Backend, size: int) -> None:
+    """Written out: D without its Pack, on rows that were put side by side by hand, all real or all generated."""
+    rng = np.random.default_rng(0)
+    settings: dict[str, Any] = {"backend": backend, "dtype": np.float64, "rng": rng}
+    layers = [Linear(2 * size, 5), Tanh(), Linear(5, 1)]
+    G = Network([Linear(2, 4), BatchNorm(4), Tanh(), Linear(4, 2)], 2, **settings)
+    D, unpacked = Network([Pack(size), *layers], 2, **settings), Network(layers, 2 * size, **settings)
+    unpacked.params[...] = D.params
+    loss = BCEWithLogits().on(backend, np.float64)
+    real, z = (backend.asarray(rng.standard_normal((n * size, 2))) for n in (4, 3))
+
+    def by_hand(points: Array) -> Array:
+        host = backend.to_host(points)
+        return backend.asarray(np.stack([np.concatenate(host[k : k + size]) for k in range(0, len(host), size)]))
+
+    fake = G.forward(z).copy()
+    expected, on_real, on_fake = discriminator_step(
+        Network([], 2 * size, **settings), unpacked, loss, Still().attach(unpacked), by_hand(real), by_hand(fake)
+    )
+    value, says_real, says_fake = discriminator_step(G, D, loss, Still().attach(D), real, z)
+    assert float(value) == pytest.approx(float(expected), rel=1e-12)
+    for said, written_out in ((says_real, on_real), (says_fake, on_fake), (D.grads, unpacked.grads)):
+        np.testing.assert_allclose(backend.to_host(said), backend.to_host(written_out), rtol=1e-12, atol=1e-15)
+
+    dlogits = loss.backward(D.forward(fake), 1.0)
+    unpacked.forward(by_hand(fake))
+    pushes = backend.to_host(unpacked.backward_input(dlogits)).reshape(-1, 2)  # what G learns from, sample by sample
+    np.testing.assert_allclose(backend.to_host(D.backward_input(dlogits)), pushes, rtol=1e-12, atol=1e-15)
+    assert check_step(lambda still: discriminator_step(G, D, loss, still, real, z), D, G).passed
     assert check_step(lambda still: generator_step(G, D, loss, still, z), G, D).passed
 
 

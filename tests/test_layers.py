@@ -27,6 +27,7 @@ from nanogan import (
     Linear,
     Maxout,
     Network,
+    Pack,
     ReLU,
     Reshape,
     Sequential,
@@ -128,10 +129,10 @@ def test_forward_is_the_textbook_form(case: LayerCase, backend: Backend, n: int,
 @every_layer
 def test_a_layer_foretells_the_shape_of_its_output(case: LayerCase, backend: Backend) -> None:
     bound = Bound(case, backend)
-    n = max(case.least, 2)
-    y = bound.forward(case.inputs(np.random.default_rng(0), n))
+    x = case.inputs(np.random.default_rng(0), max(case.least, 2))
+    y = bound.forward(x)
     assert bound.network.shape == y.shape[1:]
-    assert bound.backward(np.zeros(y.shape))[0].shape == (n, *case.input_shape)
+    assert bound.backward(np.zeros(y.shape))[0].shape == x.shape
 
 
 @every_layer
@@ -265,7 +266,7 @@ LAYOUTS: list[Callable[[Array], Array]] = [lambda array: array, every_second_row
 @st.composite
 def any_case(draw: Any) -> LayerCase:
     """A layer of drawn sizes that is no line of the table."""
-    n_in, n_out, shape = draw(sizes), draw(sizes), draw(shapes)
+    n_in, n_out, shape, size = draw(sizes), draw(sizes), draw(shapes), draw(sizes)
     return draw(
         st.sampled_from(
             [
@@ -276,6 +277,7 @@ def any_case(draw: Any) -> LayerCase:
                 LayerCase("Tanh", Tanh(), shape, plain.tanh),
                 LayerCase("Sigmoid", Sigmoid(), shape, plain.sigmoid),
                 LayerCase("Flatten", Flatten(), shape, plain.flatten),
+                LayerCase("Pack", Pack(size), shape, plain.pack, pack=size),
             ]
         )
     )
@@ -437,10 +439,16 @@ def test_dropping_less_than_nothing_or_all_is_refused(p: float) -> None:
         Dropout(p)
 
 
-@pytest.mark.parametrize("make", [lambda: Maxout(2, 2, 0), lambda: Upsample(0)])
-def test_no_pieces_and_no_pixels_are_refused(make: Callable[[], Layer]) -> None:
+@pytest.mark.parametrize("make", [lambda: Maxout(2, 2, 0), lambda: Upsample(0), lambda: Pack(0)])
+def test_none_at_all_is_refused(make: Callable[[], Layer]) -> None:
     with pytest.raises(InputError, match="must be at least 1"):
         make()
+
+
+def test_a_pack_that_would_stay_half_empty_is_refused(backend: Backend) -> None:
+    network = Network([Pack(2)], 3, backend=backend)
+    with pytest.raises(ShapeError, match=r"Pack\(size=2\): expected a batch of a multiple of 2 inputs, got 5"):
+        network.forward(backend.asarray(np.zeros((5, 3), np.float32)))
 
 
 def test_upsampling_by_one_is_nothing(backend: Backend) -> None:

@@ -21,6 +21,7 @@ from nanogan import (
     Linear,
     Network,
     Normal,
+    Pack,
     ReLU,
     Reshape,
     Sequential,
@@ -145,6 +146,8 @@ def test_one_layer_that_couples_the_batch_makes_its_network_do_so(backend: Backe
     assert not network(backend).couples_batch
     assert not network(backend, [], 3).couples_batch
     assert network(backend, [Tanh(), Sequential([BatchNorm(3)]), Tanh()], 3).couples_batch
+    assert network(backend, [Pack(2), Tanh()], 3).couples_batch
+    assert not network(backend, [Pack(1), Tanh()], 3).couples_batch
 
 
 class Silent(Layer):

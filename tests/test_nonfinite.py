@@ -62,7 +62,7 @@ def test_the_step_the_layer_and_the_array_are_named(folder, case, at_step):
     assert f"), {array}. The checkpoint from before is kept. Try" in message
     arrays, meta = checkpoint.load(folder.checkpoint)
     assert meta["steps"] == (at_step - 1) // 3 * 3  # the last epoch's end: 3 steps each
-    assert all(np.isfinite(array).all() for array in arrays.values())
+    assert all(np.isfinite(array).all() for name, array in arrays.items() if name != "log")  # not all was measured
 
 
 def test_a_run_that_really_explodes_stops_where_a_look_at_everything_finds_it(folder):

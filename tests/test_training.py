@@ -203,7 +203,7 @@ def test_a_strange_description_is_refused(description):
 
 
 def test_an_unknown_recipe_is_refused():
-    with pytest.raises(InputError, match="'vanila' is unknown: choose one of vanilla"):
+    with pytest.raises(InputError, match="'vanila' is unknown: choose one of nanogan, vanilla"):
         get_recipe("vanila")
 
 
