@@ -83,7 +83,7 @@ def measure(part: str, options: Options, facts: dict[str, Any], path: Path | Non
         rows.append(row)
         print(tables.lines(row), flush=True)
         result = {
-            "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+            "command": " ".join(["python -m benchmarks", *sys.argv[1:]]).split(" --out ")[0],
             "machine": facts,
             "load before and after": [before, machine.load()],
             "rows": rows,

@@ -141,7 +141,7 @@ def ablation(rows: list[dict[str, Any]]) -> dict[str, Any]:
     axes.bar_label(axes.containers[0], [f" {value:.1f} ms" for value in values])
     axes.axvline(row["floor_ms"][1], **FLOOR)
     axes.invert_yaxis()
-    axes.margins(x=0.12)
+    axes.set_xlim(right=1.15 * max(values))
     axes.set_xlabel(f"ms a step: {row['workload']}, batch {row['batch_size']}")
     axes.legend(loc="lower right")
     return {"ablation": drawing}

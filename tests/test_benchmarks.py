@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks import parts, tables, turns
+from benchmarks import parts, plots, tables, turns
 from benchmarks.contenders import JAX, KERAS, NAIVE, OURS, TORCH, build
 from benchmarks.naive_step import LADDER
 from benchmarks.ours import Nanogan
@@ -20,6 +20,8 @@ from benchmarks.profile import profile
 from benchmarks.reference import Missing, Setup, recorded
 from benchmarks.turns import OtherLosses, Turns
 from nanogan.recipes import RECIPES, VANILLA
+
+RESULTS = Path(parts.__file__).parent / "results"
 
 
 def largest_difference(name: str, setup: Setup) -> float:
@@ -119,3 +121,12 @@ def test_the_profile_adds_up() -> None:
 def test_a_power_law_has_its_exponent() -> None:
     sizes = [16, 64, 256, 1024]
     assert tables.exponent(sizes, [3 * size**0.7 for size in sizes]) == pytest.approx(0.7)
+
+
+def test_the_committed_results_can_be_drawn(tmp_path: Path) -> None:
+    there = [part for part in plots.PLOTS if (RESULTS / f"{part}.json").exists()]
+    assert {"steps", "ablation"} <= set(there)
+    for part in there:
+        (tmp_path / f"{part}.json").write_text((RESULTS / f"{part}.json").read_text())
+    plots.draw(tmp_path)
+    assert {"steps", "roofline", "ablation"} <= {file.stem for file in tmp_path.glob("*.png")}
