@@ -29,7 +29,9 @@ def test_the_report_names_everything() -> None:
     found = facts()
     assert found["nanogan"] == nanogan.__version__ and found["numpy"] == np.__version__
     assert found["python"].startswith(platform.python_version())
-    assert found["BLAS"] == f"{doctor.blas_name()}, {doctor.blas_threads()} threads, {os.cpu_count()} CPUs"
+    assert found["BLAS"] == (
+        f"{doctor.blas_name()}, {doctor.blas_kernel()} kernels, {doctor.blas_threads()} threads, {os.cpu_count()} CPUs"
+    )
     assert found["--backend numpy"].startswith("works")
     assert "CuPy" in found and "--backend cupy" in found
 
@@ -55,3 +57,15 @@ def test_it_counts_the_threads_of_the_loaded_library() -> None:
         )
         assert done.stdout.startswith(f"{threads}\n") or os.cpu_count() == 1
         assert f"OPENBLAS_NUM_THREADS  {threads}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kernel", "vectors", "hinted"),
+    [("Haswell", ["AVX2", "X86_V4"], True), ("SkylakeX", ["X86_V4"], False), ("Haswell", ["AVX2"], False)],
+)
+def test_it_says_what_to_try_where_openblas_does_not_know_the_processor(
+    kernel: str, vectors: list[str], hinted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_ask_openblas", lambda question, answer: kernel.encode())
+    monkeypatch.setattr(doctor.np, "show_config", lambda mode: {"SIMD Extensions": {"found": vectors}})
+    assert ("OPENBLAS_CORETYPE" in doctor.kernel_hint().get("to try", "")) == hinted

@@ -1,0 +1,103 @@
+"""The benchmark suite: how long nanogan's steps take, beside PyTorch's, JAX's, Keras's, naive NumPy's, and their floor.
+
+    python -m benchmarks --quick                     a look, in less than a minute
+    python -m benchmarks                             everything; about half an hour on two CPU cores
+    python -m benchmarks --only steps ablation       parts of it
+    python -m benchmarks --backend cupy              on a GPU: ready to run, but never run yet, as none was at hand
+
+All contenders are first seen to compute the same losses from the same weights. Then they are timed by turns, each in a
+process of its own with as many threads as the others. Those that aren't installed are named and left out. The results
+go to benchmarks/results: a JSON file for each part, and plots.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from nanogan.backend import BACKENDS, get_backend
+from nanogan.command_line import Parser, errors_in_one_line, positive_int
+from nanogan.recipes import RECIPES
+
+from . import machine, plots, tables
+from .parts import PARTS, Options
+from .reference import CLOCKS
+from .turns import OtherLosses
+
+RESULTS = Path(__file__).parent / "results"
+NEVER_ON_A_GPU = "NOTE: this suite has never been run on a GPU before. Please report what it does."
+
+
+def main() -> int:
+    parser = Parser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a look in less than a minute; nothing is saved")
+    parser.add_argument(
+        "--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help="of them all"
+    )
+    parser.add_argument("--recipes", nargs="+", choices=list(RECIPES), metavar="NAME", help="in the part `steps`")
+    parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="contenders to leave out")
+    parser.add_argument("--rounds", type=positive_int, help="turns of each contender (default: 15; quick: 5)")
+    parser.add_argument("--threads", type=positive_int, default=os.cpu_count(), help="of each (default: all CPUs)")
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: for --threads 1 on a busy machine")
+    parser.add_argument("--backend", choices=BACKENDS, default="numpy", help="default: numpy, the CPU")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results (default: %(default)s)")
+    args = parser.parse_args()
+    with errors_in_one_line(parser.prog):
+        get_backend(args.backend)
+    if args.backend == "cupy":
+        print(NEVER_ON_A_GPU)
+    options = Options(
+        quick=args.quick,
+        rounds=args.rounds or (5 if args.quick else 15),
+        backend=args.backend,
+        threads=args.threads,
+        clock=args.clock,
+        recipes=args.recipes,
+        without=tuple(args.without),
+    )
+    facts = {**machine.facts(args.threads, args.backend), "clock": args.clock}
+    print("\n".join(f"{name:26}  {fact}" for name, fact in facts.items()))
+    try:
+        for part in ["steps"] if args.quick and len(args.only) == len(PARTS) else args.only:
+            name = f"{part}{'' if args.backend == 'numpy' else '-' + args.backend}.json"
+            measure(part, options, facts, None if args.quick else args.out / name)
+    except OtherLosses as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 1
+    if not args.quick:
+        plots.draw(args.out)
+    return 0
+
+
+def measure(part: str, options: Options, facts: dict[str, Any], path: Path | None) -> None:
+    """Do a part. Each row is printed, and saved with those before it, as soon as it is there."""
+    print(f"\n{part}: {PARTS[part].__doc__}")
+    before, rows = machine.load(), []
+    for row in PARTS[part](options):
+        rows.append(row)
+        print(tables.lines(row), flush=True)
+        result = {
+            "command": " ".join(["python -m benchmarks", *sys.argv[1:]]).split(" --out ")[0],
+            "machine": facts,
+            "load before and after": [before, machine.load()],
+            "rows": rows,
+        }
+        if path:
+            save(result, path)
+
+
+def save(result: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = ",\n  ".join(json.dumps(row) for row in result["rows"])
+    head = json.dumps({name: value for name, value in result.items() if name != "rows"}, indent=1)
+    path.write_text(f'{head[:-2]},\n "rows": [\n  {rows}\n ]\n}}\n', encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

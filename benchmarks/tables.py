@@ -1,0 +1,40 @@
+"""Results as text: a row of the suite as lines on the terminal, and the exponents of how cost grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .contenders import OURS
+
+
+def lines(row: dict[str, Any]) -> str:
+    """Milliseconds with their quartiles, how often nanogan's step fits, and the share of the floor reached."""
+    size = "".join(f", {name.split('_')[0]} {row[name]}" for name in ("batch_size", "hidden") if name in row)
+    if "speedup" not in row:
+        return f"{row['workload'] + size:48}{spread(row['ms'][OURS], 'ms')}"
+    width = max(48, *(len(name) + 4 for name in row["ms"]))
+    head = f"{row['workload']}{size}"
+    text = [f"\n{head:{width}}{'median   (quartiles)':32}{'nanogan is faster by':32}share of the floor"]
+    for name, ms in row["ms"].items():
+        speedup = "" if name == OURS else spread(row["speedup"][name], "x")
+        floor = spread([100 * share for share in row["share_of_floor"]], "%") if name == OURS else ""
+        text.append(f"  {name:{width - 2}}{spread(ms, 'ms'):32}{speedup:32}{floor}".rstrip())
+    text.append(f"  {'floor: products, a pass over the moments':{width - 2}}{spread(row['floor_ms'], 'ms')}")
+    text += [f"  left out: {name} ({reason})" for name, reason in row["left_out"].items()]
+    return "\n".join(text)
+
+
+def spread(quartiles: list[float], unit: str) -> str:
+    low, median, high = (f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in quartiles)
+    return f"{median:>6} {unit} ({low} to {high})"
+
+
+def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """k of values ~ sizes^k, by least squares between logarithms, over the upper half of the sizes."""
+    half = len(sizes) // 2
+    if len(sizes) - half < 2:
+        return float("nan")
+    return float(np.polyfit(np.log(sizes[half:]), np.log(values[half:]), 1)[0])
