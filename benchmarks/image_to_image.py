@@ -162,7 +162,12 @@ def main() -> int:
                 print(json.dumps(found), flush=True)
                 rows = [*(row for row in rows if key(row) != key(found)), found]
                 with replacing(RESULT) as file:
-                    file.write((json.dumps({"command": "python -m benchmarks.image_to_image", "rows": rows}, indent=1) + "\n").encode())
+                    file.write(
+                        (
+                            json.dumps({"command": "python -m benchmarks.image_to_image", "rows": rows}, indent=1)
+                            + "\n"
+                        ).encode()
+                    )
     print(table(rows))
     draw()
     return 0

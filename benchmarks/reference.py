@@ -100,7 +100,7 @@ def recorded(setup: Setup, steps: int = CHECKED_STEPS) -> Iterator[Step]:
     for _ in range(steps):
         trainer.step()
         z, *again = trainer.drawn
-        yield Step(trainer.real.copy(), z, again[0] if again else None, trainer.losses)
+        yield Step(trainer.batch["images"].copy(), z, again[0] if again else None, trainer.losses)
 
 
 class Missing(Exception):

@@ -22,7 +22,8 @@ from .losses import L1
 from .network import Network
 from .pairs import Pairs, describe_shape
 from .recipe import ImageToImage
-from .training import BaseTrainer, generate, load_network
+from .trainer import BaseTrainer
+from .training import generate, load_network
 
 MEASURED = ("adversarial", "l1", "test_adversarial", "test_l1", "psnr", "ssim", "accuracy")
 """What the log has besides `log.COLUMNS`, measured at the end of an epoch with the weights of that moment. The two

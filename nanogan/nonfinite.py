@@ -16,7 +16,7 @@ from typing import Any
 from .backend import Array
 from .layer import Layer
 from .network import Network, Sequential
-from .training import BaseTrainer
+from .trainer import BaseTrainer
 
 
 def losses_are_finite(trainer: BaseTrainer) -> bool:

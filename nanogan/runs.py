@@ -26,7 +26,7 @@ from .errors import InputError
 from .files import read_all, replacing
 from .log import as_csv
 from .nonfinite import explain, is_finite, losses_are_finite
-from .training import SHOWN, BaseTrainer
+from .trainer import SHOWN, BaseTrainer
 
 
 class RunFolder:

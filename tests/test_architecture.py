@@ -37,6 +37,7 @@ ORDER = [
         "classifier",
         "similarity",
     },
+    {"trainer"},
     {"proof", "training", "mixtures", "evaluation", "pairs"},
     {"nonfinite", "diagnosis", "image_to_image"},
     {"runs", "doctor"},
