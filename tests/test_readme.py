@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -26,12 +27,21 @@ def run(command: str, cwd: Path) -> subprocess.CompletedProcess:
     words = shlex.split(command)
     assert Path(words[0]).name == "python"
     words = [sys.executable, *(str(ROOT / word) if word.startswith("examples/") else word for word in words[1:])]
-    if words[1].endswith("mnist_gan.py") and "--list" not in words:
+    if words[1].endswith(("mnist_gan.py", "image_to_image.py")) and "--list" not in words:
         if "--epochs" in words:
             del words[words.index("--epochs") : words.index("--epochs") + 2]
         words += ["--steps", "4" if "--resume" in words else "2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def a_digit() -> bytes:
+    """A PNG of 28 x 28 grey pixels, such as the image-to-image commands take."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("L", (28, 28), 40).save(file, "PNG")
+    return file.getvalue()
 
 
 def test_the_two_commands_set_everything_up_themselves():
@@ -41,12 +51,14 @@ def test_the_two_commands_set_everything_up_themselves():
 
 
 def test_the_commands_run_in_order(tmp_path):
-    assert len(COMMANDS) >= 5
+    assert len(COMMANDS) >= 8
+    (tmp_path / "damaged.png").write_bytes(a_digit())
     for command in COMMANDS:
         if not any(word in command for word in LONG):
             done = run(command, tmp_path)
             assert done.returncode == 0, f"{command}\n{done.stderr}"
-    assert (tmp_path / "digits.png").is_file() and (tmp_path / "digits.npy").is_file()
+    for made in ("digits.png", "digits.npy", "repaired.png"):
+        assert (tmp_path / made).is_file()
 
 
 def test_the_first_command_trains(tmp_path):
