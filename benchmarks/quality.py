@@ -26,6 +26,7 @@ import numpy as np
 
 from nanogan.command_line import Parser, errors_in_one_line, positive_int
 from nanogan.data import load_mnist
+from nanogan.doctor import blas_kernel
 from nanogan.evaluation import REAL, evaluate_samples
 from nanogan.recipes import RECIPES, get_recipe
 from nanogan.training import Trainer, generate, load_generator
@@ -107,8 +108,13 @@ def save_row(row: dict[str, Any]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
-    return {"cpus": os.cpu_count(), "threads": threads, "numpy": np.__version__, "python": platform.python_version()}
+    return {
+        "cpus": os.cpu_count(),
+        "threads": os.environ.get("OPENBLAS_NUM_THREADS", "all"),
+        "kernels": blas_kernel(),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def table() -> str:
