@@ -73,7 +73,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
             ("weight_gradient", "self.xp.matmul(rows.T, features[few].reshape(len(rows), -1), out=share)"),
         )
     },
-    ("conv", "col2im", "3 to 4: kernel = patches.shape[3]"): "kernels are square",
     ("conv", "_Convolution.weight_shape", "dropped: raise NotImplementedError"): "both subclasses say their own",
     (
         "conv",
