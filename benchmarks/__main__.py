@@ -24,7 +24,7 @@ from nanogan.command_line import Parser, errors_in_one_line, positive_int
 from nanogan.recipes import RECIPES
 
 from . import machine, plots, tables
-from .parts import PARTS, Options
+from .parts import EVERYBODY, PARTS, Options
 from .reference import CLOCKS
 from .turns import OtherLosses
 
@@ -41,7 +41,9 @@ def main() -> int:
         "--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help="of them all"
     )
     parser.add_argument("--recipes", nargs="+", choices=list(RECIPES), metavar="NAME", help="in the part `steps`")
-    parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="contenders to leave out")
+    parser.add_argument(
+        "--without", nargs="+", choices=EVERYBODY, default=[], metavar="NAME", help="contenders to leave out"
+    )
     parser.add_argument("--rounds", type=positive_int, help="turns of each contender (default: 15; quick: 5)")
     parser.add_argument("--threads", type=positive_int, default=os.cpu_count(), help="of each (default: all CPUs)")
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: for --threads 1 on a busy machine")

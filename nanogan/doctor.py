@@ -68,12 +68,18 @@ def _ask_openblas(question: str, answer: Any) -> Any:
     return "unknown"
 
 
-def kernel_hint() -> dict[str, str]:
-    """What to try where OpenBLAS doesn't know the processor and falls back to kernels of half the vector length.
+def advised_kernel() -> str | None:
+    """The kernels to ask OpenBLAS for where it doesn't know the processor and falls back to half the vector length.
 
     Such a processor is AMD's Zen 5: its products take 1.9 times as long with the kernels that OpenBLAS 0.3.31 chooses.
     """
     vectors = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-    if blas_kernel() not in ("Haswell", "Zen") or not {"AVX512F", "AVX512_SKX", "X86_V4"}.intersection(vectors):
-        return {}
-    return {"to try": "OPENBLAS_CORETYPE=SkylakeX: products may be faster, as this processor has AVX-512"}
+    fell_back = blas_kernel() in ("Haswell", "Zen") and {"AVX512F", "AVX512_SKX", "X86_V4"}.intersection(vectors)
+    return "SkylakeX" if fell_back else None
+
+
+def kernel_hint() -> dict[str, str]:
+    """What to try, if anything."""
+    if kernel := advised_kernel():
+        return {"to try": f"OPENBLAS_CORETYPE={kernel}: products may be faster, as this processor has AVX-512"}
+    return {}
