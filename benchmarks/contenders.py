@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
+from nanogan.recipe import ImageToImage
+
 from .reference import Contender, Missing, Setup
 
 OURS = "nanogan"
@@ -28,8 +30,9 @@ def build(name: str, setup: Setup) -> Contender:
         return Nanogan(setup)
     if name in TORCH:
         from .with_torch import FORMS, PyTorch
+        from .with_torch_unet import PyTorchUNet
 
-        return PyTorch(setup, FORMS[name])
+        return (PyTorchUNet if isinstance(setup.recipe, ImageToImage) else PyTorch)(setup, FORMS[name])
     if name == JAX:
         from .with_jax import JAXStep
 

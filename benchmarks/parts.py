@@ -15,7 +15,8 @@ from typing import Any
 
 from nanogan.doctor import advised_kernel
 from nanogan.layers import Linear
-from nanogan.recipe import Recipe
+from nanogan.pix2pix import unet
+from nanogan.recipe import ImageToImage, Recipe
 from nanogan.recipes import RECIPES, VANILLA, get_recipe
 
 from .contenders import ADVISED, JAX, KERAS, NAIVE, OURS, TORCH
@@ -44,8 +45,11 @@ class Options:
     recipes: list[str] | None
     without: tuple[str, ...] = ()
 
-    def setup(self, recipe: Recipe, batch_size: int) -> Setup:
-        return Setup(replace(recipe, schedule=None), batch_size, self.backend, self.threads, self.clock)
+    def setup(self, recipe: Recipe | ImageToImage, batch_size: int) -> Setup:
+        """Without what only nanogan would do: a schedule of learning rates, averaged weights."""
+        if isinstance(recipe, Recipe):
+            recipe = replace(recipe, schedule=None, weight_average=None)
+        return Setup(recipe, batch_size, self.backend, self.threads, self.clock)
 
     def contenders(self, names: tuple[str, ...]) -> list[str]:
         """Of these, those that make sense: on a GPU no NumPy, in a quick look nothing that compiles for long."""
@@ -93,6 +97,13 @@ def convolutions(options: Options) -> Iterator[Row]:
     """The DCGAN's step in several batches."""
     for batch_size in (16,) if options.quick else (16, 64, 256):
         yield measure(options.setup(RECIPES["dcgan"], batch_size), options.contenders(IN_SWEEPS), options.rounds)
+
+
+def pictures(options: Options) -> Iterator[Row]:
+    """The U-Net's step from picture to picture, at its own batch."""
+    recipe = unet((28, 28, 1), (28, 28, 1))
+    contenders = options.contenders((OURS, "PyTorch eager", "PyTorch fused", "PyTorch careful"))
+    yield measure(options.setup(recipe, recipe.batch_size), contenders, options.rounds)
 
 
 def ablation(options: Options) -> Iterator[Row]:
@@ -169,5 +180,5 @@ def epoch(options: Options) -> float:
 
 
 PARTS: dict[str, Callable[[Options], Iterator[Row]]] = {
-    part.__name__: part for part in (steps, ablation, batches, hidden, convolutions, others)
+    part.__name__: part for part in (steps, ablation, batches, hidden, convolutions, pictures, others)
 }

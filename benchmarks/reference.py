@@ -1,7 +1,8 @@
 """What all contenders share: a recipe, its first weights, the images, and a recorded run that each must repeat.
 
-The reference is nanogan on NumPy. It trains for a few steps and keeps what it was given (images and noise) and what it
-got (the losses of D and G). A contender starts from the same weights, is given the same, and must get the same.
+The reference is nanogan on NumPy. It trains for a few steps and keeps what it was given (images and noise, or pairs of
+pictures) and what it got (the losses of D and G). A contender starts from the same weights, is given the same, and must
+get the same.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from nanogan.backend import NUMPY, Array, Backend
 from nanogan.data import load_mnist
+from nanogan.image_to_image import ImageToImageTrainer
 from nanogan.layers import Dropout
-from nanogan.recipe import Recipe
+from nanogan.pairs import Pairs, load_pairs
+from nanogan.recipe import ImageToImage
+from nanogan.trainer import BaseTrainer
 from nanogan.training import Trainer
 
 CHECKED_STEPS = 3
@@ -28,11 +32,11 @@ Work: TypeAlias = Callable[[int], None]
 class Setup:
     """What a contender is built from.
 
-    recipe, batch_size: what to train. backend: "numpy", all on the CPU, or "cupy", all on the GPU. threads: how many
-    each contender may use. clock: "wall", or "cpu", the time that its process was given.
+    recipe, batch_size: what to train; a Recipe, or an ImageToImage. backend: "numpy", all on the CPU, or "cupy", all on
+    the GPU. threads: how many each contender may use. clock: "wall", or "cpu", the time that its process was given.
     """
 
-    recipe: Recipe
+    recipe: Any
     batch_size: int
     backend: str = "numpy"
     threads: int = 1
@@ -43,9 +47,13 @@ class Setup:
         """The 10,000 test images of MNIST, (N, *image_shape), in the recipe's range."""
         return digits(self.recipe.pixels)
 
-    def trainer(self, backend: Backend = NUMPY) -> Trainer:
-        """A fresh run from the first weights, which are the same every time."""
-        return Trainer(self.recipe, self.images, seed=0, batch_size=self.batch_size, backend=backend)
+    def trainer(self, backend: Backend = NUMPY, *, recorded: bool = False) -> Any:
+        """A fresh run from the first weights, which are the same every time. recorded: one that keeps its losses."""
+        options: dict[str, Any] = {"seed": 0, "batch_size": self.batch_size, "backend": backend}
+        if isinstance(self.recipe, ImageToImage):
+            pairs = restoration()
+            return (RecordedOnPairs if recorded else ImageToImageTrainer)(self.recipe, pairs, pairs, **options)
+        return (Recorded if recorded else Trainer)(self.recipe, self.images, **options)
 
     def without_dropout(self) -> Setup:
         """The same with every mask all ones: each library draws masks of its own, so losses would differ."""
@@ -63,8 +71,23 @@ def digits(pixels: tuple[float, float]) -> Array:
     return images
 
 
-class RecordedTrainer(Trainer):
-    """A run that keeps the noise it draws and the losses of its last step."""
+@cache
+def restoration() -> Pairs:
+    """The pairs of the task `restore`, made from the test images."""
+    return load_pairs(None, task="restore", direction=None, seed=0)
+
+
+class KeepsLosses(BaseTrainer):
+    """A run that keeps the losses of its last step."""
+
+    def _update(self) -> tuple[Array, Array, Array, Array]:
+        values = super()._update()
+        self.losses = float(values[0]), float(values[1])
+        return values
+
+
+class Recorded(KeepsLosses, Trainer):
+    """It keeps the noise that it draws, too."""
 
     def step(self) -> None:
         self.drawn: list[Array] = []
@@ -75,17 +98,25 @@ class RecordedTrainer(Trainer):
         self.drawn.append(self.z.copy())
         return z
 
-    def _update(self) -> tuple[Array, Array, Array, Array]:
-        values = super()._update()
-        self.losses = float(values[0]), float(values[1])
-        return values
+    def given(self) -> tuple[Array, ...]:
+        """What the last step was given: real images, z, and perhaps another z."""
+        return (self.batch["images"], *self.drawn)
+
+
+class RecordedOnPairs(KeepsLosses, ImageToImageTrainer):
+    """Of image to image, where a step draws nothing."""
+
+    def given(self) -> tuple[Array, ...]:
+        return self.batch["targets"], self.batch["conditions"]
 
 
 @dataclass(frozen=True)
 class Step:
     """What one step of the reference was given, and its losses.
 
-    real: (N, *image_shape)   z: (N, noise_size), for D's update   z_again: the same for G's, None for the same images
+    real: (N, *image_shape)   z: (N, *input_shape), for D's update   z_again: the same for G's, None for the same images
+
+    In image to image, real are the targets and z the conditions.
     """
 
     real: Array
@@ -96,11 +127,11 @@ class Step:
 
 def recorded(setup: Setup, steps: int = CHECKED_STEPS) -> Iterator[Step]:
     """The first steps of the reference."""
-    trainer = RecordedTrainer(setup.recipe, setup.images, seed=0, batch_size=setup.batch_size)
+    trainer = setup.trainer(recorded=True)
     for _ in range(steps):
         trainer.step()
-        z, *again = trainer.drawn
-        yield Step(trainer.batch["images"].copy(), z, again[0] if again else None, trainer.losses)
+        real, z, *again = (array.copy() for array in trainer.given())
+        yield Step(real, z, again[0] if again else None, trainer.losses)
 
 
 class Missing(Exception):

@@ -19,6 +19,7 @@ from benchmarks.ours import Nanogan
 from benchmarks.profile import profile
 from benchmarks.reference import Missing, Setup, recorded
 from benchmarks.turns import OtherLosses, Turns
+from nanogan.pix2pix import unet
 from nanogan.recipes import RECIPES, VANILLA
 
 RESULTS = Path(parts.__file__).parent / "results"
@@ -46,6 +47,12 @@ def test_every_trick_leaves_the_losses_as_they_are(rung: str, recipe: str) -> No
 def test_pytorch_computes_the_same_losses(recipe: str) -> None:
     for form in TORCH[:3]:
         assert largest_difference(form, Setup(RECIPES[recipe], 8)) < 1e-4
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="needs PyTorch: pip install nanogan[bench]")
+def test_pytorch_computes_the_same_losses_from_picture_to_picture() -> None:
+    for form in TORCH[:3]:
+        assert largest_difference(form, Setup(unet((28, 28, 1), (28, 28, 1)), 8)) < 1e-3
 
 
 @pytest.mark.skipif(not find_spec("jax"), reason="needs JAX: pip install nanogan[bench]")
@@ -110,6 +117,14 @@ def test_the_command_saves_what_it_prints(tmp_path: Path, monkeypatch: pytest.Mo
     saved = json.loads((tmp_path / "others.json").read_text())
     assert saved["rows"] == [{"workload": "nothing", "rounds": 3, "ms": {OURS: [1.0, 2.0, 3.0]}}]
     assert saved["machine"]["numpy"] == np.__version__
+
+
+def test_a_contender_that_is_unknown_cant_be_left_out(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "--without", "jax"])
+    with pytest.raises(SystemExit) as left:
+        suite.main()
+    assert left.value.code == 2
+    assert "'JAX jit'" in capsys.readouterr().err
 
 
 def test_the_profile_adds_up() -> None:
