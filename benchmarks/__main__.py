@@ -3,6 +3,7 @@
     python -m benchmarks --quick                     a look, in less than a minute
     python -m benchmarks                             everything; about half an hour on two CPU cores
     python -m benchmarks --only steps ablation       parts of it
+    python -m benchmarks --table                     print the README's table of what is there
     python -m benchmarks --backend cupy              on a GPU: ready to run, but never run yet, as none was at hand
 
 All contenders are first seen to compute the same losses from the same weights. Then they are timed by turns, each in a
@@ -21,6 +22,7 @@ from typing import Any
 
 from nanogan.backend import BACKENDS, get_backend
 from nanogan.command_line import Parser, errors_in_one_line, positive_int
+from nanogan.errors import InputError
 from nanogan.recipes import RECIPES
 
 from . import machine, plots, tables
@@ -49,8 +51,12 @@ def main() -> int:
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: for --threads 1 on a busy machine")
     parser.add_argument("--backend", choices=BACKENDS, default="numpy", help="default: numpy, the CPU")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results (default: %(default)s)")
+    parser.add_argument("--table", action="store_true", help="measure nothing, print the steps that were saved")
     args = parser.parse_args()
     with errors_in_one_line(parser.prog):
+        if args.table:
+            print(tables.markdown(saved_rows(args.out)))
+            return 0
         get_backend(args.backend)
     if args.backend == "cupy":
         print(NEVER_ON_A_GPU)
@@ -92,6 +98,15 @@ def measure(part: str, options: Options, facts: dict[str, Any], path: Path | Non
         }
         if path:
             save(result, path)
+
+
+def saved_rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows of all parts that time a recipe's own step."""
+    files = [folder / f"{part}.json" for part in ("steps", "pictures")]
+    rows = [row for file in files if file.exists() for row in json.loads(file.read_text(encoding="utf-8"))["rows"]]
+    if not rows:
+        raise InputError(f"{folder}: holds no results of the part `steps`; run it without --table first")
+    return rows
 
 
 def save(result: dict[str, Any], path: Path) -> None:

@@ -27,6 +27,17 @@ def lines(row: dict[str, Any]) -> str:
     return "\n".join(text)
 
 
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The README's table: nanogan's medians, and how many times as long each of the others takes."""
+    others = list(dict.fromkeys(name for row in rows for name in row["speedup"] if name != OURS))
+    cells = [["workload", "batch", "nanogan", "of the floor", *others], ["---"] * (4 + len(others))]
+    for row in rows:
+        times = [f"{row['speedup'][name][1]:.2f}" if name in row["speedup"] else "" for name in others]
+        share = f"{100 * row['share_of_floor'][1]:.0f} %"
+        cells.append([row["workload"], str(row["batch_size"]), f"{row['ms'][OURS][1]:.3g} ms", share, *times])
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
 def spread(quartiles: list[float], unit: str) -> str:
     low, median, high = (f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in quartiles)
     return f"{median:>6} {unit} ({low} to {high})"

@@ -138,6 +138,19 @@ def test_a_power_law_has_its_exponent() -> None:
     assert tables.exponent(sizes, [3 * size**0.7 for size in sizes]) == pytest.approx(0.7)
 
 
+def test_the_table_is_of_what_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--table", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as left:
+        suite.main()
+    assert left.value.code == 2
+    assert "holds no results" in capsys.readouterr().err
+    row = {"workload": "vanilla", "batch_size": 64, "share_of_floor": [0.6, 0.7, 0.8], "ms": {OURS: [3, 4, 5]}}
+    row |= {"speedup": {OURS: [1, 1, 1], NAIVE: [3, 3.25, 4]}}
+    (tmp_path / "steps.json").write_text(json.dumps({"rows": [row]}))
+    assert suite.main() == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "| vanilla | 64 | 4 ms | 70 % | 3.25 |"
+
+
 def test_the_committed_results_can_be_drawn(tmp_path: Path) -> None:
     there = [part for part in plots.PLOTS if (RESULTS / f"{part}.json").exists()]
     assert {"steps", "ablation"} <= set(there)
