@@ -58,6 +58,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         for module, layers in SAME_IN_EVALUATION.items()
         for layer in layers
     },
+    ("gan", "generator_gradients", "Mult to Div: dlogits *= -1"): "times -1 is divided by -1",
     ("layer", "Layer.forward", TRAINING): "the base class only says that there is no forward",
     ("layers", "Maxout._dlines", "1 to 2: return dlines.reshape(len(dy), -1)"): INFERRED,
     ("layers", "Flatten.forward", "1 to 2: return x.reshape(len(x), -1)"): INFERRED,

@@ -326,17 +326,18 @@ def test_no_noise_trains_on_the_images_that_the_discriminator_has_just_seen(back
     np.testing.assert_array_equal(backend.to_host(gan.G.params), backend.to_host(other.G.params))
 
 
-def test_simultaneous_updates_start_from_the_same_point(backend: Backend) -> None:
+@pytest.mark.parametrize("options", [{}, {"real_label": 0.9, "average": True}])
+def test_simultaneous_updates_start_from_the_same_point(backend: Backend, options: dict) -> None:
     """Each moves as it would against the other standing still; one after the other, G would meet a D that has moved."""
     together, alone, in_turn = make_gan(backend), make_gan(backend), make_gan(backend)
     d_loss, says_real, says_fake, g_loss = simultaneous_step(
         together.G, together.D, together.loss, SGD(lr=0.1).attach(together.G), SGD(lr=0.1).attach(together.D),
-        together.real, together.z, real_label=0.9, average=True,
+        together.real, together.z, **options,
     )  # fmt: skip
     expected_g = generator_step(alone.G, alone.D, alone.loss, SGD(lr=0.1).attach(alone.G), alone.z)
     fresh = make_gan(backend)
     expected_d, *says = discriminator_step(
-        fresh.G, fresh.D, fresh.loss, SGD(lr=0.1).attach(fresh.D), fresh.real, fresh.z, real_label=0.9, average=True
+        fresh.G, fresh.D, fresh.loss, SGD(lr=0.1).attach(fresh.D), fresh.real, fresh.z, **options
     )
     assert (float(d_loss), float(g_loss)) == (float(expected_d), float(expected_g))
     for said, expected in zip((says_real, says_fake), says, strict=True):
@@ -344,7 +345,7 @@ def test_simultaneous_updates_start_from_the_same_point(backend: Backend) -> Non
     np.testing.assert_array_equal(backend.to_host(together.G.params), backend.to_host(alone.G.params))
     np.testing.assert_array_equal(backend.to_host(together.D.params), backend.to_host(fresh.D.params))
     discriminator_step(
-        in_turn.G, in_turn.D, in_turn.loss, SGD(lr=0.1).attach(in_turn.D), in_turn.real, in_turn.z, real_label=0.9
+        in_turn.G, in_turn.D, in_turn.loss, SGD(lr=0.1).attach(in_turn.D), in_turn.real, in_turn.z, **options
     )
     generator_step(in_turn.G, in_turn.D, in_turn.loss, SGD(lr=0.1).attach(in_turn.G), in_turn.z)
     assert (backend.to_host(in_turn.G.params) != backend.to_host(together.G.params)).any()
