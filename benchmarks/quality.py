@@ -117,28 +117,27 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table() -> str:
+def table(rows: list[dict[str, Any]]) -> str:
     """The README's table: a line a recipe, each figure the median over its seeds with the least and the most."""
     lines = [
         "| recipe | length | seeds | FD-mnist | digits drawn | rarest digit | Parzen | minutes | collapsed |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    results = load_results()
-    for recipe in RECIPES:
-        rows = [row for row in results["rows"] if row["recipe"] == recipe]
-        if rows:
-            scores = [row["scores"] for row in rows]
+    for recipe, ms in load_results()["step_ms"].items():
+        found = [row for row in rows if row["recipe"] == recipe]
+        if found:
+            scores = [row["scores"] for row in found]
             collapsed = sum(has_collapsed(one) for one in scores)
             cells = [
                 f"`{recipe}`",
-                f"{rows[0]['epoch']:.0f} epochs",
-                str(len(rows)),
+                f"{found[0]['epoch']:.0f} epochs",
+                str(len(found)),
                 spread([one["fd_mnist"] for one in scores], ".2f"),
                 spread([one["digits_covered"] for one in scores], ".0f"),
                 spread([100 * one["rarest_digit"] for one in scores], ".1f") + " %",
                 spread([one["parzen"] for one in scores], ".0f"),
-                f"{rows[0]['step'] * results['step_ms'][recipe] / 60_000:.1f}",
-                f"{collapsed} of {len(rows)}",
+                f"{found[0]['step'] * ms / 60_000:.1f}",
+                f"{collapsed} of {len(found)}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -177,7 +176,7 @@ def main() -> None:
             for recipe in args.recipe:
                 for seed in range(args.seeds or SEEDS.get(recipe, 3)):
                     measure(recipe, seed, args.every, args.epochs)
-        print(table())
+        print(table(load_results()["rows"]))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks import image_to_image, ingredients, quality, ring
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,6 +75,13 @@ def test_the_code_runs_and_learns(code):
     names: dict = {}
     exec(compile(code, "README.md", "exec"), names)
     assert abs(names["radius"].mean() - 1) < 0.1 and names["radius"].std() < 0.2
+
+
+@pytest.mark.parametrize("part", [ring, image_to_image, ingredients, quality])
+def test_tables_are_what_their_command_prints(part):
+    """From the committed results: python -m benchmarks.ring and so on."""
+    results = json.loads((ROOT / "benchmarks" / "results" / f"{part.__name__.split('.')[1]}.json").read_text())
+    assert part.table(results["runs" if part is ring else "rows"]) in TEXT
 
 
 def test_links_and_pictures_exist():
