@@ -3,7 +3,7 @@
     python -m benchmarks --quick                     a look, in less than a minute
     python -m benchmarks                             everything; about half an hour on two CPU cores
     python -m benchmarks --only steps ablation       parts of it
-    python -m benchmarks --table                     print the README's table of what is there
+    python -m benchmarks --table                     print the README's tables from what was saved
     python -m benchmarks --backend cupy              on a GPU: ready to run, but never run yet, as none was at hand
 
 All contenders are first seen to compute the same losses from the same weights. Then they are timed by turns, each in a
@@ -51,11 +51,11 @@ def main() -> int:
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: for --threads 1 on a busy machine")
     parser.add_argument("--backend", choices=BACKENDS, default="numpy", help="default: numpy, the CPU")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results (default: %(default)s)")
-    parser.add_argument("--table", action="store_true", help="measure nothing, print the steps that were saved")
+    parser.add_argument("--table", action="store_true", help="measure nothing, print what was saved")
     args = parser.parse_args()
     with errors_in_one_line(parser.prog):
         if args.table:
-            print(tables.markdown(saved_rows(args.out)))
+            print("\n\n".join(saved_tables(args.out)))
             return 0
         get_backend(args.backend)
     if args.backend == "cupy":
@@ -100,13 +100,22 @@ def measure(part: str, options: Options, facts: dict[str, Any], path: Path | Non
             save(result, path)
 
 
-def saved_rows(folder: Path) -> list[dict[str, Any]]:
-    """The rows of all parts that time a recipe's own step."""
-    files = [folder / f"{part}.json" for part in ("steps", "pictures")]
-    rows = [row for file in files if file.exists() for row in json.loads(file.read_text(encoding="utf-8"))["rows"]]
-    if not rows:
-        raise InputError(f"{folder}: holds no results of the part `steps`; run it without --table first")
-    return rows
+def saved_tables(folder: Path) -> list[str]:
+    """Those of the README, as far as their parts are there. Raises InputError where none is."""
+
+    def saved(*parts: str) -> list[dict[str, Any]]:
+        files = [folder / f"{part}.json" for part in parts]
+        return [row for file in files if file.exists() for row in json.loads(file.read_text(encoding="utf-8"))["rows"]]
+
+    parts = {
+        tables.compared: saved("steps", "pictures"),
+        tables.ladder: saved("ablation"),
+        tables.others: saved("others"),
+    }
+    found = [table(rows) for table, rows in parts.items() if rows]
+    if not found:
+        raise InputError(f"{folder}: holds no results; run this without --table first")
+    return found
 
 
 def save(result: dict[str, Any], path: Path) -> None:

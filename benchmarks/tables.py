@@ -27,14 +27,39 @@ def lines(row: dict[str, Any]) -> str:
     return "\n".join(text)
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
-    """The README's table: nanogan's medians, and how many times as long each of the others takes."""
+def compared(rows: list[dict[str, Any]]) -> str:
+    """For the README: nanogan's medians, and how many times as long each of the others takes."""
     others = list(dict.fromkeys(name for row in rows for name in row["speedup"] if name != OURS))
     cells = [["workload", "batch", "nanogan", "of the floor", *others], ["---"] * (4 + len(others))]
     for row in rows:
         times = [f"{row['speedup'][name][1]:.2f}" if name in row["speedup"] else "" for name in others]
         share = f"{100 * row['share_of_floor'][1]:.0f} %"
         cells.append([row["workload"], str(row["batch_size"]), f"{row['ms'][OURS][1]:.3g} ms", share, *times])
+    return markdown(cells)
+
+
+def ladder(rows: list[dict[str, Any]]) -> str:
+    """For the README: milliseconds of every rung of the first ablation, and how much faster than the one before."""
+    times = {name: quartiles[1] for name, quartiles in rows[0]["ms"].items()}
+    cells = [["from naive NumPy to nanogan, one trick at a time", "ms", "faster by"], ["---"] * 3]
+    before = None
+    for name, ms in times.items():
+        label = "reused work arrays, `out=` (nanogan)" if name == OURS else name.removeprefix("+ ")
+        cells.append([label, f"{ms:.1f}", f"{before / ms:.2f}" if before else ""])
+        before = ms
+    return markdown(cells)
+
+
+def others(rows: list[dict[str, Any]]) -> str:
+    """For the README: the medians of what is no step."""
+    cells = [["what", "median", "quartiles"], ["---"] * 3]
+    for row in rows:
+        low, median, high = (f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s" for ms in row["ms"][OURS])
+        cells.append([row["workload"], median, f"{low} to {high}"])
+    return markdown(cells)
+
+
+def markdown(cells: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 

@@ -138,7 +138,7 @@ def test_a_power_law_has_its_exponent() -> None:
     assert tables.exponent(sizes, [3 * size**0.7 for size in sizes]) == pytest.approx(0.7)
 
 
-def test_the_table_is_of_what_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_the_tables_are_of_what_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--table", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as left:
         suite.main()
@@ -149,6 +149,14 @@ def test_the_table_is_of_what_was_saved(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "steps.json").write_text(json.dumps({"rows": [row]}))
     assert suite.main() == 0
     assert capsys.readouterr().out.splitlines()[-1] == "| vanilla | 64 | 4 ms | 70 % | 3.25 |"
+    (tmp_path / "ablation.json").write_text(json.dumps({"rows": [{"ms": {NAIVE: [7, 8, 9], OURS: [1, 2, 3]}}]}))
+    (tmp_path / "others.json").write_text(
+        json.dumps({"rows": [{"workload": "a run", "ms": {OURS: [9e3, 12e3, 15e3]}}]})
+    )
+    assert suite.main() == 0
+    _, _, *ladder = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert ladder == ["| naive NumPy | 8.0 |  |", "| reused work arrays, `out=` (nanogan) | 2.0 | 4.00 |"]
+    assert "| a run | 12.0 s | 9000 ms to 15.0 s |" in suite.saved_tables(tmp_path)[2]
 
 
 def test_the_committed_results_can_be_drawn(tmp_path: Path) -> None:
