@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from nanogan.backend import NUMPY, Array, Backend
+from nanogan.conv import Conv2d, ConvTranspose2d
 from nanogan.gan import discriminator_step, generator_step
 from nanogan.layer import Layer
-from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
+from nanogan.layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh
 from nanogan.losses import BCE, MSE, BCEWithLogits, Loss
 from nanogan.network import Network
+from nanogan.norm import BatchNorm
 from nanogan.optim import SGD, Adam, Optimizer
 
 BATCH, STEPS = 16, 3
@@ -41,11 +43,21 @@ def vanilla(hidden: list[Layer]) -> list[Layer]:
 
 
 GENERATOR: list[Layer] = [Linear(64, 256), ReLU(), Linear(256, 256), ReLU(), Linear(256, 784), Tanh()]
+UPWARDS: list[Layer] = [
+    *(Linear(64, 7 * 7 * 8), Reshape((7, 7, 8)), BatchNorm(8), ReLU()),
+    *(ConvTranspose2d(8, 8, 4, stride=2, padding=1), BatchNorm(8), ReLU()),
+    *(ConvTranspose2d(8, 1, 4, stride=2, padding=1), Tanh(), Flatten()),
+]
+DOWNWARDS: list[Layer] = [
+    *(Reshape((28, 28, 1)), Conv2d(1, 8, 4, stride=2, padding=1), LeakyReLU()),
+    *(Conv2d(8, 16, 4, stride=2, padding=1), BatchNorm(16), LeakyReLU(), Flatten(), Linear(7 * 7 * 16, 1)),
+]
 SETTINGS = {
     "vanilla": Setting(GENERATOR, vanilla([LeakyReLU()]), BCEWithLogits(), Adam(lr=2e-4)),
     "dropout": Setting(GENERATOR, vanilla([LeakyReLU(), Dropout(0.3)]), BCEWithLogits(), Adam(lr=2e-4)),
     "probabilities": Setting(GENERATOR, [*vanilla([ReLU()]), Sigmoid()], BCE(), Adam(lr=2e-4, weight_decay=0.01)),
     "least squares": Setting(GENERATOR, vanilla([LeakyReLU()]), MSE(), SGD(lr=0.01, momentum=0.5)),
+    "convolutions": Setting(UPWARDS, DOWNWARDS, BCEWithLogits(), Adam(lr=2e-4)),
 }
 
 
@@ -83,7 +95,7 @@ class Run:
     def results(self) -> list[Any]:
         """Everything that training has changed, on the host."""
         host = self.backend.to_host
-        vectors = [net.params for net in (self.G, self.D)] + [net.grads for net in (self.G, self.D)]
+        vectors = [vector for net in (self.G, self.D) for vector in (net.params, net.grads, net.state) if vector.size]
         moments = [v for optimizer in (self.G_optimizer, self.D_optimizer) for v in optimizer.moments.values()]
         return [*map(host, vectors), *map(host, moments), [(float(d), float(g)) for d, g in self.losses]]
 
@@ -108,5 +120,6 @@ def test_a_training_step_never_reads_from_the_device(name: str, device_reads: do
     for _ in range(STEPS):
         run.step()
     assert device_reads.count == 0
-    run.results()  # and the count works: two networks' params and grads, their moments, the losses
-    assert device_reads.count == 4 + 2 * len(run.G_optimizer.moments) + 2 * STEPS
+    run.results()  # and the count works: two networks' vectors, their moments, the losses
+    vectors = sum(2 + bool(net.state.size) for net in (run.G, run.D))
+    assert device_reads.count == vectors + 2 * len(run.G_optimizer.moments) + 2 * STEPS
