@@ -16,7 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from nanogan import get_backend
-from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line, one_of, weight
+from nanogan.command_line import (
+    Parser,
+    add_training_arguments,
+    complete,
+    errors_in_one_line,
+    how_to_resume,
+    one_of,
+    weight,
+)
 from nanogan.image_to_image import ImageToImageTrainer, format_scores, inputs_as_outputs, scores
 from nanogan.pairs import TASKS, load_pairs, split
 from nanogan.pix2pix import MODELS
@@ -40,7 +48,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--direction", type=OWN["direction"], help="which half of a pair is the input (default: AtoB)")
     parser.add_argument("--l1-weight", type=weight, metavar="W", help="of nearness to the target (default: 100)")
     parser.add_argument("--adversarial-weight", type=weight, metavar="W", help="of being taken for real (default: 1)")
-    add_training_arguments(parser)
+    data = (
+        "a folder of pictures, each a pair side by side, or digits as for mnist_gan.py (default: MNIST's test images)"
+    )
+    add_training_arguments(parser, data=data, out="runs/TASK-MODEL")
     return parser.parse_args()
 
 
@@ -75,7 +86,7 @@ def main(args: argparse.Namespace) -> int:
     saving = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
     if train(trainer, folder, total_steps, quiet=args.quiet, **saving):
         return 0
-    print(f"stopped at step {trainer.steps}; go on with: {' '.join(sys.argv)} --resume", file=sys.stderr)
+    print(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}", file=sys.stderr)
     return 130  # what a shell expects after Ctrl-C
 
 

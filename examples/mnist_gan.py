@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from nanogan import get_backend
-from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line
+from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line, how_to_resume
 from nanogan.data import load_images, load_mnist
 from nanogan.diagnosis import Diagnosis
 from nanogan.recipes import RECIPES, get_recipe, table
@@ -26,7 +26,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="nanogan", help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--list", action="version", version=table(), help="show the recipes and exit")
-    add_training_arguments(parser)
+    data = "a folder of IDX files or pictures, or a .npy or .npz file (default: MNIST, which is included)"
+    add_training_arguments(parser, data=data, out="runs/RECIPE")
     return parser.parse_args()
 
 
@@ -52,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
     diagnosis = Diagnosis(trainer, digits=args.data is None)
     if train(trainer, folder, total_steps, quiet=args.quiet, diagnosis=diagnosis, **saving):
         return 0
-    print(f"stopped at step {trainer.steps}; go on with: {' '.join(sys.argv)} --resume", file=sys.stderr)
+    print(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}", file=sys.stderr)
     return 130  # what a shell expects after Ctrl-C
 
 

@@ -6,6 +6,7 @@ import argparse
 import math
 import re
 import secrets
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,8 +69,11 @@ def _checked(kind: Callable[[str], Any], text: str, is_right: Callable[[Any], An
     return value
 
 
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that every training command has. What isn't given is None, for `complete` to fill in."""
+def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: str) -> None:
+    """The arguments that every training command has. What isn't given is None, for `complete` to fill in.
+
+    data: what --data takes. out: where the results go by default.
+    """
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=positive_int, metavar="N", help="epochs in all (default: the recipe's)")
     length.add_argument("--steps", type=positive_int, metavar="N", help="training steps in all, instead of epochs")
@@ -79,8 +83,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dtype", choices=("float32", "float64"), help="precision (default: float32)")
     parser.add_argument("--seed", type=seed, metavar="N", help="makes the run repeatable (default: chosen and printed)")
-    parser.add_argument("--data", metavar="PATH", help="a folder of IDX files or pictures, or a .npy or .npz file")
-    parser.add_argument("--out", metavar="DIR", help="folder for the results (default: runs/RECIPE)")
+    parser.add_argument("--data", metavar="PATH", help=data)
+    parser.add_argument("--out", metavar="DIR", help=f"folder for the results (default: {out})")
     parser.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     parser.add_argument("--allow-change", action="store_true", help="continue it though the settings given differ")
     parser.add_argument(
@@ -90,7 +94,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="save every N steps, or every N seconds (30s), besides after every epoch",
     )
     parser.add_argument("--allow-nonfinite", action="store_true", help="go on where a NaN or infinity arises")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
+    parser.add_argument(
+        "--quiet", action="store_true", help="print nothing but the seed, if it was chosen, warnings and errors"
+    )
 
 
 def complete(
@@ -150,3 +156,9 @@ def errors_in_one_line(program: str) -> Iterator[None]:
     except MemoryError:
         print(f"{program}: error: out of memory; choose a smaller --batch-size or less data", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def how_to_resume() -> str:
+    """This command, to be typed again."""
+    arguments = [argument for argument in sys.argv if argument != "--resume"]
+    return shlex.join(["python", *arguments, "--resume"])

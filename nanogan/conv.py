@@ -49,9 +49,9 @@ def im2col(patches: Array, out: Array) -> Array:
 def col2im(xp: Any, patches: Array, out: Array, stride: int) -> None:
     """Add patches (N, h, w, k, k, C) to the places of the image `out` (N, H, W, C) that im2col takes them from.
 
-    Neighbouring patches overlap, but one position (i, j) of the kernel never meets itself: so one position at a time.
-    Nor does a tile of stride x stride positions, so it can be added at once: the default recipe's step takes a tenth
-    less. With few channels NumPy would run along single rows of a tile, which are too short to pay.
+    Neighbouring patches overlap, but the same position (i, j) of two patches is never the same pixel: so one position
+    at a time. The same holds for a tile of stride x stride positions, which can be added at once: the default recipe's
+    step takes a tenth less. With few channels the rows of a tile are too short for NumPy to gain by it.
     """
     _, h, w, kernel, _, channels = patches.shape
     tile = stride if kernel % stride == 0 and stride * channels >= 16 else 1

@@ -41,7 +41,7 @@ def load_mnist(
 ) -> tuple[Array, Array]:
     """Images (N, 28, 28, 1) scaled to `scale`, and labels (N,), uint8, of the "train" or the "test" part.
 
-    folder: where the IDX files lie, gzipped or not; Fashion-MNIST, KMNIST and EMNIST use the same names.
+    folder: where the IDX files lie, gzipped or not; Fashion-MNIST and KMNIST use the same names, EMNIST with a prefix.
     Raises InputError naming the file that is missing or not what its name says.
     """
     prefix = {"train": "train", "test": "t10k"}.get(split)

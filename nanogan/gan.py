@@ -4,13 +4,13 @@
     generator G:      makes  L(D(G(z)), 1)               small:  be taken for real (the non-saturating form)
 
 L is binary cross-entropy. Where neither can gain anything, D says 1/2 to everything: D's loss is 2 ln 2 = 1.386 and
-G's is ln 2 = 0.693. Every line below is a forward pass, a loss, a backward pass or an update. `training.py` runs these
-steps over a data set; `conv.py` and `norm.py` hold the convolutional layers.
+G's is ln 2 = 0.693. A step is forward passes, losses, backward passes and an update, in this order; the rest keeps
+arrays apart. Read `conv.py` next, which has the layers that see an image as an image.
 
 Image to image (Isola et al. 2017), G is given a condition c, a picture, and there is one right answer, the target t:
 
     discriminator D:  makes  L(D(c, t), 1) + L(D(c, G(c)), 0)  small
-    generator G:      makes  L(D(c, G(c)), 1) + 100 |G(c) - t|  small:  be taken for real, and be near the target
+    generator G:      makes  L(D(c, G(c)), 1) + 100 mean |G(c) - t|  small:  be taken for real, and be near the target
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def generator_step(
     """One update of G from a batch of noise (N, ...). Returns the loss before the update.
 
     z: None trains on the fake images that the discriminator's step has just used.
-    saturating: the minimax form, which makes log(1 - D(G(z))) small, and hardly moves while D is sure of itself.
+    saturating: the minimax form, which makes log(1 - D(G(z))) small. Its gradient all but vanishes while D tells fake
+    images from real ones with certainty, so no recipe uses it.
     """
     value = generator_gradients(G, D, loss, z, saturating=saturating)
     optimizer.step()
@@ -178,7 +179,7 @@ def generator_gradients(G: Network, D: Network, loss: Loss, z: Array | None, *, 
     logits = D.forward(fake)
     target = 0.0 if saturating else 1.0
     value, dlogits = loss.forward(logits, target), loss.backward(logits, target)
-    if saturating:  # up the discriminator's slope instead of down one's own
+    if saturating:  # climb D's loss on fake images, instead of descending one of G's own
         value = -value
         dlogits *= -1
     G.backward_params(D.backward_input(dlogits))
@@ -199,7 +200,7 @@ def translator_gradients(
 ) -> tuple[Array, Array]:
     """G's gradients, and the two parts of its loss. Both pull at the images: dfake is the sum of two arrays,
 
-    adversarial_weight d(adversarial)/d(fake)      what D passes back to the pair, but for the condition's channels
+    adversarial_weight d(adversarial)/d(fake)      what D passes back, without the condition's channels
     l1_weight d(L1)/d(fake)                        on which side of the target each pixel lies
     """
     logits = D.forward(fake_pair)

@@ -29,7 +29,7 @@ MEASURED = ("adversarial", "l1", "test_adversarial", "test_l1", "psnr", "ssim", 
 """What the log has besides `log.COLUMNS`, measured at the end of an epoch with the weights of that moment. The two
 parts of G's loss, each without its weight, on as many training pairs as there are test pairs, and on the test pairs; on
 these also PSNR in dB, SSIM and, where they are digits, the share of outputs that are read as the right one. L1 is the
-mean |output - target| of pixels in [0, 1]."""
+mean |output - target| of pixels in [0, 1]; the loss takes it of pixels in [-1, 1], where it is twice as large."""
 
 SCORES = {"l1": "L1 {:.4f}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.3f}", "accuracy": "read right {:.1%}"}
 """What `scores` finds, as a line shows it."""
@@ -54,7 +54,6 @@ class ImageToImageTrainer(BaseTrainer):
         "accuracy": SCORES["accuracy"],
     }
     sample_columns = 3
-    draw_curves = staticmethod(plots.save_image_to_image)
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class ImageToImageTrainer(BaseTrainer):
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
         super().__init__(recipe, (height, width, a + b), data, **options)
         self.l1 = L1().on(backend, dtype)
-        self.test_data = checkpoint.digest({"conditions": test.conditions, "targets": test.targets})[:16]
+        self.test_digest = checkpoint.digest({"conditions": test.conditions, "targets": test.targets})[:16]
         if test.labels is None:
             self.shown = {name: text for name, text in self.shown.items() if name != "accuracy"}
 
@@ -136,8 +135,11 @@ class ImageToImageTrainer(BaseTrainer):
         outputs = generate(self.G, self.recipe, scaled(self.recipe, drawn.conditions, self.dtype))
         return side_by_side(drawn.conditions, outputs, drawn.targets)
 
+    def draw_curves(self, path: Path) -> None:
+        plots.save_image_to_image(path, self.rows)
+
     def settings(self) -> dict[str, Any]:
-        return {**super().settings(), "task": self.test.task, "test_data": self.test_data}
+        return {**super().settings(), "task": self.test.task, "test_data": self.test_digest}
 
 
 def _check(recipe: ImageToImage, train: Pairs, test: Pairs) -> None:

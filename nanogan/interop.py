@@ -51,8 +51,8 @@ def from_torch(network: Network, values: Mapping[str, Any]) -> None:
     """
     matches = {match.torch_name: match for match in _matches(network)}
     given = {name: np.asarray(value) for name, value in values.items() if not name.endswith(COUNTER)}
-    if missing := matches.keys() ^ given.keys():
-        raise ShapeError(f"from_torch: {', '.join(sorted(missing))} in only one of the network and the values")
+    if differing := matches.keys() ^ given.keys():
+        raise ShapeError(f"from_torch: {', '.join(sorted(differing))} in only one of the network and the values")
     own = network.state_dict()
     for name, match in matches.items():
         if given[name].shape != match.places.shape:

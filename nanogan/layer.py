@@ -25,7 +25,7 @@ from .errors import ShapeError
 
 
 class Layer(Workspace):
-    """Base of all layers: y = x, and no parameters.
+    """Base of all layers: no parameters, and outputs shaped like inputs, unless a layer says otherwise.
 
     A layer is created as a description (`Linear(64, 256)`: its fields and nothing else) and becomes useful when a
     `Network` binds it, that is, hands it a backend, a dtype, a random generator and views into the flat vectors of

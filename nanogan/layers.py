@@ -104,7 +104,7 @@ class LeakyReLU(Layer):
         dx = self.buffer("dx", dy.shape)
         self.xp.greater(self.x, 0, out=dx)  # 1 or 0
         dx *= 1 - self.slope
-        dx += self.slope  # 1 or slope: dy/dx (maximum with a number would do it in one call of thrice the time)
+        dx += self.slope  # y's slope, 1 or `slope` (maximum with a number would do it in one call of thrice the time)
         dx *= dy
         return dx
 
@@ -194,7 +194,7 @@ class Maxout(Layer):
         return self._input_gradient(dlines)
 
     def _dlines(self, dy: Array) -> Array:
-        """dy for the piece that is the maximum (the first of several), 0 for the others: (N, pieces n_out)"""
+        """d(loss)/d(x W + b), (N, pieces n_out): dy for the piece that is the maximum (the first of several), else 0"""
         dlines, won = self.buffer("dlines", self.lines.shape), self.buffer("won", dy.shape, dtype=bool)
         left = self.buffer("left", dy.shape)
         left[...] = dy

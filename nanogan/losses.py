@@ -5,7 +5,8 @@ x is what a network gave, t the target (an array like x, or a number for all of 
     forward(x, t) -> value          a number, as an array of no axes on the backend; float(value) waits for a GPU
     backward(x, t, out) -> dx       d(value)/dx, like x
 
-Both are pure: neither keeps anything for the other, so a real and a fake term may be interleaved as one likes.
+Neither keeps anything for the other, so they may be called in any order. What `backward` returns is valid until its
+next call; `out` keeps two of them apart.
 Read `optim.py` next.
 """
 

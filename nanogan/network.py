@@ -196,8 +196,8 @@ class Network(Sequential):
     def load_state_dict(self, values: Mapping[str, Array]) -> None:
         """Take over what `state_dict` gave. Raises ShapeError, with nothing changed, where names or shapes differ."""
         own = self.arrays()
-        if missing := own.keys() ^ values.keys():
-            raise ShapeError(f"state_dict: {', '.join(sorted(missing))} in only one of the network and the values")
+        if differing := own.keys() ^ values.keys():
+            raise ShapeError(f"state_dict: {', '.join(sorted(differing))} in only one of the network and the values")
         for name, array in own.items():
             if values[name].shape != array.shape:
                 raise ShapeError(f"state_dict: {name}: expected shape {array.shape}, got {values[name].shape}")

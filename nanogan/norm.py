@@ -27,8 +27,8 @@ class BatchNorm(Layer):
 
         running <- (1 - momentum) running + momentum batch      where var counts as the unbiased M / (M - 1) var
 
-    Every forward pass in training moves the averages, so a discriminator's move in the generator's step too, by fake
-    images alone. PyTorch does the same, and no gradient depends on them.
+    Every forward pass in training moves the averages, so those of a discriminator move in the generator's step too,
+    where it sees fake images alone. PyTorch does the same, and no gradient depends on them.
     """
 
     channels: int

@@ -115,6 +115,7 @@ class Adam(Optimizer):
 
     Two passes over memory are saved by keeping M = m / (1 - beta1) and V = v / (1 - beta2) instead, which follow
     M <- beta1 M + g and V <- beta2 V + g^2; the constant factors move into the two numbers `root_scale` and `rate`.
+    `moments`, and so checkpoints, hold M and V under the names m and v.
     """
 
     _: KW_ONLY
@@ -129,19 +130,19 @@ class Adam(Optimizer):
             raise InputError(f"{self}: each beta must lie in [0, 1) and eps must be positive")
 
     def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        xp, (m, v), (beta1, beta2) = self.backend.xp, moments, self.betas
+        xp, (M, V), (beta1, beta2) = self.backend.xp, moments, self.betas
         rate = self.lr * (1 - beta1) / (1 - beta1**self.t)  # lr m^ = rate M
         root_scale = math.sqrt((1 - beta2) / (1 - beta2**self.t))  # sqrt(v^) = root_scale sqrt(V)
         if self.backend.adam_kernel:  # the lines below in one pass over memory
-            self.backend.adam_kernel(g, beta1, beta2, root_scale / rate, self.eps / rate, p, m, v)
+            self.backend.adam_kernel(g, beta1, beta2, root_scale / rate, self.eps / rate, p, M, V)
             return
-        m *= beta1
-        m += g
+        M *= beta1
+        M += g
         xp.multiply(g, g, out=work)
-        v *= beta2
-        v += work
-        xp.sqrt(v, out=work)
+        V *= beta2
+        V += work
+        xp.sqrt(V, out=work)
         work *= root_scale / rate
         work += self.eps / rate
-        xp.divide(m, work, out=work)  # rate M / (root_scale sqrt(V) + eps)
+        xp.divide(M, work, out=work)  # rate M / (root_scale sqrt(V) + eps)
         p -= work

@@ -40,8 +40,9 @@ def unet(input_shape: Shape, image_shape: Shape, *, width: int = 16, **options: 
     """A U-Net (Ronneberger et al. 2015), from pictures (H, W, A) to (H, W, B), and a discriminator of patches.
 
     The pictures are halved while both sides are even, at most 4 times, and doubled as often; at every size but the
-    first, a `Skip` carries what was found there around all smaller sizes. D gives a logit for each patch of 18 x 18
-    pixels (Isola et al. 2017, section 3.2). width: channels at the first half size; twice as many at each smaller one.
+    first, a `Skip` carries what was found there around all smaller sizes, and at the smallest around a convolution.
+    D gives a logit for each patch of 18 x 18 pixels (Isola et al. 2017, section 3.2). width: channels at the first half
+    size; twice as many at each smaller one.
 
     Raises ShapeError where a side is odd. options: fields of the recipe.
     """

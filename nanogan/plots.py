@@ -64,10 +64,13 @@ def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_fram
     _write(path, content)
 
 
-def save_losses(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
+def save_losses(
+    path: str | Path, rows: Sequence[dict[str, Any]], *, real_label: float = 1.0, average: bool = False
+) -> None:
     """Draw both losses and D's mean outputs over the epochs, with the values at equilibrium as dashed lines.
 
-    rows: one dictionary an epoch with epoch, d_loss, g_loss, d_real, d_fake.
+    rows: one dictionary an epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, average: as in `gan.py`. Where
+    real and fake look alike, D's loss is least if D says half of the real label to everything.
     """
     from matplotlib.figure import Figure  # no pyplot: nothing opens a window, nothing is global
 
@@ -77,12 +80,14 @@ def save_losses(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
     marker = "o" if len(rows) < 3 else None
     for name, label, color in (("d_loss", "discriminator", "C0"), ("g_loss", "generator", "C1")):
         losses.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
-    losses.axhline(2 * math.log(2), color="C0", linestyle="--", linewidth=1, label="2 ln 2, D at equilibrium")
-    losses.axhline(math.log(2), color="C1", linestyle="--", linewidth=1, label="ln 2, G at equilibrium")
+    says = real_label / 2
+    d_loss = -real_label * math.log(says) - (2 - real_label) * math.log(1 - says)
+    for value, name, color in ((d_loss / (1 + average), "D", "C0"), (-math.log(says), "G", "C1")):
+        losses.axhline(value, color=color, linestyle="--", linewidth=1, label=f"{value:.3f}, {name} at equilibrium")
     losses.set(title="losses", xlabel="epoch", ylim=(0, None))
     for name, label, color in (("d_real", "D(x), real", "C2"), ("d_fake", "D(G(z)), generated", "C3")):
         outputs.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
-    outputs.axhline(0.5, color="grey", linestyle="--", linewidth=1, label="1/2, at equilibrium")
+    outputs.axhline(says, color="grey", linestyle="--", linewidth=1, label=f"{says:g}, at equilibrium")
     outputs.set(title="what D says: probability of real", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, outputs):
         axes.legend(fontsize=8)

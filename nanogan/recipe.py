@@ -1,7 +1,8 @@
 """What a recipe is: a frozen description of a GAN and its training. `recipes.py` holds the published ones.
 
 A recipe says what the networks are made of, the loss, the optimizer, the batch, the length. Nothing here computes.
-`describe` and `restore` turn one into JSON and back, so that a checkpoint says by itself what it holds.
+`describe` and `restore` turn one into JSON and back, so that a checkpoint says by itself what it holds. Read
+`recipes.py` next.
 """
 
 from __future__ import annotations
@@ -27,13 +28,17 @@ class Schedule:
     """SGD's settings as functions of time (Goodfellow et al. 2014, the published configuration).
 
     lr at step t is max(lr / lr_decay^t, lr_floor); momentum goes from its first to its last value, linearly over
-    `momentum_epochs` epochs.
+    `momentum_epochs` epochs, of which there are at least two.
     """
 
     lr_decay: float
     lr_floor: float
     momentum: tuple[float, float]
     momentum_epochs: int
+
+    def __post_init__(self) -> None:
+        if self.momentum_epochs < 2:
+            raise InputError(f"{self}: momentum_epochs must be at least 2")
 
     def lr(self, first: float, step: int) -> float:
         return max(first / self.lr_decay**step, self.lr_floor)
@@ -57,7 +62,7 @@ class Recipe:
     real_label: D's target for real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
     average: D's loss is the mean of its real and its fake term; by default it is their sum.
     same_fake: G is trained on the fake images that D has just seen; by default on fresh ones.
-    simultaneous: D and G move at once, from the same point; by default D moves first.
+    simultaneous: D and G move at once, from the same point and on the same fake images; by default D moves first.
     schedule: how the optimizers' settings change; None: they don't.
     weight_average: images are drawn with a moving average of G's weights, of this beta; None: with the weights.
     output_bias_from_data: G's last bias starts so that it draws the mean training image.
@@ -103,7 +108,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class ImageToImage:
-    """One way to train a network that turns pictures into others (Isola et al. 2017); `image_to_image.py` makes them.
+    """One way to train a network that turns pictures into others (Isola et al. 2017); `pix2pix.py` makes such recipes.
 
     generator: from a picture (*input_shape) to one of (*image_shape), channels last, height and width the same.
     discriminator: of both, one beside the other on the channel axis.

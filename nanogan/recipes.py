@@ -1,7 +1,8 @@
 """Published configurations as data, so that they can be read side by side and each run with `--recipe NAME`.
 
 Conventions that the sources leave open: LeakyReLU's slope is 0.2, a partial last batch is dropped, every epoch
-shuffles, and a layer starts as PyTorch's does unless the recipe says otherwise. `recipe.py` explains the fields.
+shuffles, and a layer starts as PyTorch's does unless the recipe says otherwise. `recipe.py` explains the fields. Read
+`training.py` next, which runs a recipe.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ KERAS = Recipe(
     ),
     noise_size=100,
     loss=BCE(),
-    # Keras adds eps before it corrects v's bias. With eps = 1e-7 the difference is gone after some hundred steps.
+    # Keras adds eps before it corrects v's bias, so there it counts 3 times as much at step 100, 1.03 times at 3,000.
     optimizer=Adam(lr=1e-3, eps=1e-7),
     batch_size=128,
     steps=10_000,
@@ -155,7 +156,7 @@ DCGAN = Recipe(
     "dcgan",
     "Radford et al. 2016, in the size that MNIST tutorials use",
     generator=(
-        Linear(64, 7 * 7 * 64, bias=False, init=DCGAN_INIT),  # no bias: BatchNorm takes the mean away again
+        Linear(64, 7 * 7 * 64, bias=False, init=DCGAN_INIT),  # no bias: BatchNorm subtracts each channel's mean
         Reshape((7, 7, 64)),
         BatchNorm(64),
         ReLU(),
@@ -267,8 +268,8 @@ def get_recipe(name: str) -> Recipe:
 
 
 def table() -> str:
-    """Every recipe in one line: hidden layers, loss, optimizer, batch, length, weights, and where it comes from."""
-    rows = [("recipe", "loss", "optimizer", "batch", "length", "G weights", "D weights", "source")]
+    """Every recipe in one line: loss, optimizer, batch, length, numbers of parameters, and where it comes from."""
+    rows = [("recipe", "loss", "optimizer", "batch", "length", "G params", "D params", "source")]
     for recipe in RECIPES.values():
         rows.append(
             (

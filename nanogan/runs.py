@@ -116,7 +116,7 @@ class RunFolder:
     def write_pictures(self, trainer: BaseTrainer) -> None:
         """The animation of all epochs and the loss curves. Made when a run ends, as they take seconds."""
         plots.save_animation(self.animation, sorted(self.samples.glob("epoch-*.png")))
-        trainer.draw_curves(self.losses, trainer.rows)
+        trainer.draw_curves(self.losses)
 
 
 class Checkpoints:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import checkpoint, log, plots
+from . import checkpoint, log
 from .backend import NUMPY, Array, Backend, Shape
 from .data import Batches
 from .errors import InputError
@@ -32,16 +32,15 @@ class BaseTrainer:
     recipe: layers, loss and optimizer. D_input: the shape of one input of the discriminator.
     data: what is trained on, by name, as host arrays with as many examples each.
 
-    Everything random comes from one generator seeded with `seed`: first weights, shuffles, noise. So a seed gives the
-    same run again, on any backend, and a saved run continues exactly. A subclass says what one update is (`_update`)
-    and what is drawn after an epoch (`sample`).
+    Everything random comes from one generator seeded with `seed`: first weights, shuffles, noise. So a seed draws the
+    same numbers on every backend, and on NumPy a saved run continues to the last bit (docs/reliability.md). A subclass
+    says what one update is (`_update`) and what is drawn (`sample`, `draw_curves`).
     """
 
     recipe: Any
     columns: Sequence[str] = log.COLUMNS
     shown: Mapping[str, str] = SHOWN
     sample_columns: int | None = None
-    draw_curves = staticmethod(plots.save_losses)
 
     def __init__(
         self,
@@ -64,7 +63,7 @@ class BaseTrainer:
         self.count = len(next(iter(data.values())))
         self.batches = Batches(self.count, batch_size or recipe.batch_size, self.rng)
         data = {name: _finite(name, images.astype(self.dtype, copy=False)) for name, images in data.items()}
-        self.data = checkpoint.digest(data)[:16]
+        self.data_digest = checkpoint.digest(data)[:16]
         self.on_device = {name: backend.asarray(images) for name, images in data.items()}
         self.batch = {
             name: backend.xp.empty((self.batches.batch_size, *images.shape[1:]), dtype=dtype)
@@ -104,6 +103,10 @@ class BaseTrainer:
         """What is drawn after every epoch, on the host: (N, H, W, C), in [0, 1]; `sample_columns` in a row."""
         raise NotImplementedError(f"{type(self).__name__} has no sample")
 
+    def draw_curves(self, path: Path) -> None:
+        """Draw the log so far into a picture."""
+        raise NotImplementedError(f"{type(self).__name__} has no draw_curves")
+
     def next_batch(self, name: str, rows: Array) -> Array:
         """These examples of one of the arrays that are trained on."""
         return self.backend.take_rows(self.on_device[name], rows, out=self.batch[name])
@@ -134,7 +137,7 @@ class BaseTrainer:
             "dtype": self.dtype.name,
             "seed": self.seed,
             "images": self.count,
-            "data": self.data,
+            "data": self.data_digest,
         }
 
     def arrays(self) -> dict[str, Array]:
@@ -177,7 +180,7 @@ class BaseTrainer:
             raise InputError(f"{path}: is no checkpoint of a run ({type(error).__name__}: {error})") from None
         for name, array in expected.items():
             saved = arrays[name].astype(array.dtype)
-            on_host = isinstance(array, np.ndarray)  # order and noise are on every backend
+            on_host = isinstance(array, np.ndarray)  # order and noise lie there whichever the backend
             array[...] = saved if on_host else self.backend.asarray(saved)
         for name, optimizer in self.optimizers.items():
             optimizer.t = progress["optimizer_steps"][name]
@@ -209,7 +212,7 @@ class BaseTrainer:
     def _changes(self, meta: dict[str, Any]) -> dict[str, str]:
         """The settings in which a checkpoint differs from this run, by name, each as "seed 0, not 1"."""
         was, here = dict(meta["settings"]), self.settings()
-        was.setdefault("data", self.data)  # which format 1 didn't have
+        was.setdefault("data", self.data_digest)  # which format 1 didn't have
         if was.get("recipe") == self.recipe.name:
             recipe = restore(meta["description"])
             for field in dataclasses.fields(self.recipe):

@@ -1,4 +1,7 @@
-"""A recipe in training: the loop body around `gan.py`, the images that a generator draws, and a saved one's return."""
+"""A recipe in training: one step of it, the images that a generator draws, and loading a saved generator.
+
+`trainer.py` has what it shares with image to image; the loop over epochs is in `runs.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from . import checkpoint, log
+from . import checkpoint, log, plots
 from .average import MovingAverage
 from .backend import NUMPY, Array, Backend, Shape
 from .errors import InputError
@@ -96,6 +99,9 @@ class Trainer(BaseTrainer):
     def sample(self) -> Array:
         """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
         return generate(self.generator, self.recipe, self.fixed_noise)
+
+    def draw_curves(self, path: Path) -> None:
+        plots.save_losses(path, self.rows, real_label=self.recipe.real_label, average=self.recipe.average)
 
     def arrays(self) -> dict[str, Array]:
         arrays = {**super().arrays(), "fixed_noise": self.fixed_noise}

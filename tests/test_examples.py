@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -111,21 +112,22 @@ def test_the_seed_is_printed_when_it_was_chosen(tmp_path, small_data):
 
 
 def test_ctrl_c_saves_and_resume_continues(tmp_path, small_data):
-    command = (EXAMPLE, "--data", small_data, "--epochs", 2000, "--seed", 0, "--quiet", "--out", "run")
+    command = (EXAMPLE, "--data", small_data, "--epochs", 2000, "--seed", 0, "--quiet", "--out", "a run")
     process = start(*command, cwd=tmp_path)
-    checkpoint = tmp_path / "run" / "checkpoint.npz"
-    while not (tmp_path / "run" / "log.csv").exists():  # the first epoch is over: it is training
+    checkpoint = tmp_path / "a run" / "checkpoint.npz"
+    while not (tmp_path / "a run" / "log.csv").exists():  # the first epoch is over: it is training
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     stderr = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 130
-    at = re.search(r"stopped at step (\d+); go on with: .*--resume", stderr)
+    at = re.search(r"stopped at step (\d+); go on with: (.*)", stderr)
     assert at and int(at[1]) >= 4 and checkpoint.is_file()
+    assert shlex.split(at[2]) == ["python", *map(str, command), "--resume"]
     total = int(at[1]) + 3
-    done = run(EXAMPLE, "--out", "run", "--resume", "--steps", total, cwd=tmp_path)  # the rest is in the run's config
+    done = run(EXAMPLE, "--out", "a run", "--resume", "--steps", total, cwd=tmp_path)  # the rest is in its config
     assert done.returncode == 0, done.stderr
-    log = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    log = (tmp_path / "a run" / "log.csv").read_text().splitlines()
     assert log[-1].split(",")[1] == str(total)
 
 

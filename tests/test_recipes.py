@@ -40,6 +40,8 @@ def test_the_published_schedule():
     assert schedule.lr(0.1, 1000) == pytest.approx(0.1 / 1.000004**1000)
     assert schedule.lr(0.1, 10**7) == 1e-6
     assert [schedule.momentum_in(epoch) for epoch in (1, 250, 900)] == pytest.approx([0.5, 0.7, 0.7])
+    with pytest.raises(InputError, match="momentum_epochs must be at least 2"):
+        replace(schedule, momentum_epochs=1)
 
 
 def test_a_run_follows_its_schedule_and_takes_it_up_again(tmp_path):

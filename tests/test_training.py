@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from typing import Any
 
 import double
 import numpy as np
 import pytest
 
-from nanogan import checkpoint
+from nanogan import checkpoint, plots
 from nanogan.data import load_mnist
 from nanogan.errors import InputError
 from nanogan.recipe import Recipe, describe, restore
@@ -289,3 +290,24 @@ def test_import_is_light():
     """`import nanogan` loads nothing heavy but NumPy, and costs at most 1.3 times `import numpy`."""
     code = "import sys, nanogan; print(*(m for m in ('matplotlib', 'tqdm', 'cupy', 'PIL') if m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", ["vanilla", "keras", "udacity"])
+def test_the_curves_show_the_recipes_own_equilibrium(name: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D's best answer to images that are real or not by the toss of a coin, found by trying: keras takes the mean of
+    both terms, udacity says 0.9 of real images.
+    """
+    drawn: list[Any] = []
+    monkeypatch.setattr(plots, "_save", lambda path, figure: drawn.append(figure))
+    recipe = get_recipe(name)
+    answer = np.linspace(0.001, 0.999, 999)
+    loss = -recipe.real_label * np.log(answer) - (2 - recipe.real_label) * np.log(1 - answer)
+    best = answer[loss.argmin()]
+    trainer = Trainer(recipe, np.zeros((64, 28, 28, 1), np.float32), seed=0, batch_size=32)
+    trainer.step()
+    trainer.log_epoch()
+    trainer.draw_curves(tmp_path / "losses.png")
+    losses, outputs = drawn[0].axes
+    dashed = [line.get_ydata()[0] for axes in (losses, outputs) for line in axes.lines if line.get_linestyle() == "--"]
+    expected = [loss.min() / (2 if recipe.average else 1), -np.log(best), best]
+    assert dashed == pytest.approx(expected, abs=1e-9)
