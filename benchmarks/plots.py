@@ -7,10 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .contenders import NAIVE, OURS, TORCH
+from .contenders import ADVISED, JAX, KERAS, NAIVE, OURS, TORCH
 from .tables import exponent
 
-COLOURS = {OURS: "C3", NAIVE: "C7", **dict(zip(TORCH, ("C0", "C1", "C2", "C4"), strict=True)), "JAX jit": "C5"}
+COLOURS = {
+    **{OURS: "C3", ADVISED: "salmon", NAIVE: "C7", JAX: "C5"},
+    **dict(zip(TORCH, ("C0", "C1", "C2", "C4"), strict=True)),
+    **dict(zip(KERAS, ("C6", "C8", "C9"), strict=True)),
+}
 FLOOR = {"color": "black", "linestyle": ":", "label": "floor"}
 
 
@@ -23,17 +27,17 @@ def draw(folder: Path) -> None:
                 figure.savefig(folder / f"{name}.png", dpi=100)
 
 
-def figure(columns: int = 1, width: float = 6.4) -> tuple[Any, Any]:
+def figure(columns: int = 1, width: float = 6.4, height: float = 4.4) -> tuple[Any, Any]:
     """Without pyplot, which would look for a screen."""
     from matplotlib.figure import Figure
 
-    drawing = Figure(figsize=(width, 4.4), layout="constrained")
+    drawing = Figure(figsize=(width, height), layout="constrained")
     return drawing, drawing.subplots(1, columns)
 
 
 def steps(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """How often nanogan's step fits into each contender's, and the roofline."""
-    drawing, axes = figure(width=11)
+    drawing, axes = figure(width=11, height=1 + 0.8 * len(rows))
     names = list(dict.fromkeys(name for row in rows for name in row["speedup"] if name != OURS))
     height = 0.8 / len(names)
     for position, name in enumerate(names):
@@ -48,7 +52,7 @@ def steps(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 [h - m for h, m in zip(high, middle, strict=True)],
             ],
             label=name,
-            color=COLOURS.get(name, "C6"),
+            color=COLOURS[name],
         )
     axes.axvline(1, color=COLOURS[OURS], label="nanogan")
     axes.set_yticks(range(len(rows)), [f"{row['workload']}\nbatch {row['batch_size']}" for row in rows])
@@ -56,7 +60,7 @@ def steps(rows: list[dict[str, Any]]) -> dict[str, Any]:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("time of a training step, nanogan's = 1 (medians and quartiles)")
-    axes.legend()
+    drawing.legend(loc="outside right upper")
     return {"steps": drawing, "roofline": roofline(rows)}
 
 
@@ -102,7 +106,7 @@ def sweep(size: str, label: str) -> Callable[[list[dict[str, Any]]], dict[str, A
                 (memory, [row["peak_MB"][name] for row in there]),
             ):
                 text = f"{name}: exponent {exponent(here, values):.2f}"
-                axes.plot(here, values, "o-", label=text, color=COLOURS.get(name, "C6"))
+                axes.plot(here, values, "o-", label=text, color=COLOURS[name])
         times.plot(sizes, [row["floor_ms"][1] for row in rows], **FLOOR)
         times.set(xscale="log", yscale="log", xlabel=label, ylabel="ms a step")
         memory.set(xscale="log", yscale="log", xlabel=label, ylabel="peak memory of the process, MB")
@@ -122,7 +126,7 @@ def adam(rows: list[dict[str, Any]]) -> Any:
     sizes = [row["facts"]["parameters"] for row in rows]
     for name in rows[0]["parts_ms"]:
         values = [1e6 * row["parts_ms"][name]["optimizer"][1] / row["facts"]["parameters"] for row in rows]
-        axes.plot(sizes, values, "o-", label=name, color=COLOURS.get(name, "C6"))
+        axes.plot(sizes, values, "o-", label=name, color=COLOURS[name])
     floor = [1e6 * row["parts_ms"][OURS]["copy"][1] / row["facts"]["parameters"] for row in rows]
     axes.plot(sizes, floor, **{**FLOOR, "label": "a copy of as many bytes"})
     axes.set(xscale="log", yscale="log", xlabel="parameters of G and D", ylabel="Adam: ns a parameter and step")
