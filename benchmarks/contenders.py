@@ -9,8 +9,6 @@ from nanogan.recipe import ImageToImage
 from .reference import Contender, Missing, Setup
 
 OURS = "nanogan"
-ADVISED = "nanogan as doctor advises"
-"""With the kernels for matrix products that `python -m nanogan doctor` advises on this machine, if it does."""
 NAIVE = "naive NumPy"
 TORCH = ("PyTorch eager", "PyTorch fused", "PyTorch careful", "PyTorch compiled")
 JAX = "JAX jit"
@@ -24,7 +22,7 @@ def build(name: str, setup: Setup) -> Contender:
     """Raises Missing where it can't compute this recipe on this machine."""
     if name in LIBRARIES and not installed(LIBRARIES[name]):
         raise Missing(f"{LIBRARIES[name]} is not installed")
-    if name in (OURS, ADVISED):
+    if name == OURS:
         from .ours import Nanogan
 
         return Nanogan(setup)

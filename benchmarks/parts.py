@@ -13,20 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nanogan.doctor import advised_kernel
 from nanogan.layers import Linear
 from nanogan.pix2pix import unet
 from nanogan.recipe import ImageToImage, Recipe
 from nanogan.recipes import RECIPES, VANILLA, get_recipe
 
-from .contenders import ADVISED, JAX, KERAS, NAIVE, OURS, TORCH
+from .contenders import JAX, KERAS, NAIVE, OURS, TORCH
 from .naive_step import LADDER
 from .reference import Setup
 from .turns import measure, quartiles
 
 ROOT = Path(__file__).parents[1]
 Row = dict[str, Any]
-EVERYBODY = (OURS, *([ADVISED] if advised_kernel() else []), NAIVE, *TORCH, JAX, *KERAS)
+EVERYBODY = (OURS, NAIVE, *TORCH, JAX, *KERAS)
 IN_SWEEPS = (OURS, NAIVE, "PyTorch eager", "PyTorch careful", JAX)
 """Without the forms that take long to start, or never lead."""
 
@@ -53,7 +52,7 @@ class Options:
 
     def contenders(self, names: tuple[str, ...]) -> list[str]:
         """Of these, those that make sense: on a GPU no NumPy, in a quick look nothing that compiles for long."""
-        without = {*self.without, *((ADVISED, *LADDER) if self.backend == "cupy" else ())}
+        without = {*self.without, *(LADDER if self.backend == "cupy" else ())}
         return [name for name in names if name not in without and not (self.quick and name == "PyTorch compiled")]
 
 

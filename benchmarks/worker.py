@@ -13,10 +13,9 @@ import subprocess
 import sys
 from typing import Any, TypeAlias
 
-from nanogan.doctor import advised_kernel
 from nanogan.recipe import describe, restore
 
-from .contenders import ADVISED, build
+from .contenders import build
 from .ours import Nanogan
 from .reference import Contender, Missing, Setup, Work, recorded
 
@@ -39,16 +38,14 @@ class Worker:
             "threads": setup.threads,
             "clock": setup.clock,
         }
-        variables = dict.fromkeys(THREAD_VARIABLES, str(setup.threads))  # read when a library is loaded
-        if contender == ADVISED:
-            variables["OPENBLAS_CORETYPE"] = advised_kernel() or ""
+        threads = dict.fromkeys(THREAD_VARIABLES, str(setup.threads))  # read when a library is loaded
         flags = os.environ.get("XLA_FLAGS", "") + ("" if setup.threads > 1 else " --xla_cpu_multi_thread_eigen=false")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **variables, "XLA_FLAGS": flags},
+            env={**os.environ, **threads, "XLA_FLAGS": flags},
         )
         self._write(job)
 

@@ -19,7 +19,8 @@ from .backend import gpu_facts
 UNTRIED = """\
 nanogan has never been run on a GPU: none was at hand. Its CuPy code is checked on a strict double of CuPy, and its
 kernel is compiled for a GPU. `pytest -m gpu` runs the same tests on a real device; please report what it says."""
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+KERNELS = "OPENBLAS_CORETYPE"
+VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", KERNELS)
 
 
 def report() -> str:
@@ -30,7 +31,7 @@ def report() -> str:
         "numpy": np.__version__,
         "BLAS": f"{blas_name()}, {blas_kernel()} kernels, {blas_threads()} threads, {os.cpu_count()} CPUs",
         **kernel_hint(),
-        **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        **{name: os.environ[name] for name in VARIABLES if name in os.environ},
         "--backend numpy": "works, and is the default",
         **gpu_facts(),
     }
@@ -68,18 +69,13 @@ def _ask_openblas(question: str, answer: Any) -> Any:
     return "unknown"
 
 
-def advised_kernel() -> str | None:
-    """The kernels to ask OpenBLAS for where it doesn't know the processor and falls back to half the vector length.
+def kernel_hint() -> dict[str, str]:
+    """What to try where products use half the length of this processor's vectors, which can double their time.
 
-    Such a processor is AMD's Zen 5: its products take 1.9 times as long with the kernels that OpenBLAS 0.3.31 chooses.
+    The variable OPENBLAS_CORETYPE holds OpenBLAS to such kernels. It chooses them itself for a processor that is newer.
     """
     vectors = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-    fell_back = blas_kernel() in ("Haswell", "Zen") and {"AVX512F", "AVX512_SKX", "X86_V4"}.intersection(vectors)
-    return "SkylakeX" if fell_back else None
-
-
-def kernel_hint() -> dict[str, str]:
-    """What to try, if anything."""
-    if kernel := advised_kernel():
-        return {"to try": f"OPENBLAS_CORETYPE={kernel}: products may be faster, as this processor has AVX-512"}
-    return {}
+    if blas_kernel() not in ("Haswell", "Zen") or not {"AVX512F", "AVX512_SKX", "X86_V4"}.intersection(vectors):
+        return {}
+    advice = f"unset {KERNELS}" if KERNELS in os.environ else f"{KERNELS}=SkylakeX"
+    return {"to try": f"{advice}: products may be faster, as this processor has AVX-512"}

@@ -60,12 +60,21 @@ def test_it_counts_the_threads_of_the_loaded_library() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "vectors", "hinted"),
-    [("Haswell", ["AVX2", "X86_V4"], True), ("SkylakeX", ["X86_V4"], False), ("Haswell", ["AVX2"], False)],
+    ("kernel", "vectors", "held_to", "hint"),
+    [
+        ("Haswell", ["AVX2", "X86_V4"], None, "OPENBLAS_CORETYPE=SkylakeX: "),
+        ("Haswell", ["AVX2", "X86_V4"], "Haswell", "unset OPENBLAS_CORETYPE: "),
+        ("SkylakeX", ["X86_V4"], None, ""),
+        ("Haswell", ["AVX2"], None, ""),
+    ],
 )
-def test_it_says_what_to_try_where_openblas_does_not_know_the_processor(
-    kernel: str, vectors: list[str], hinted: bool, monkeypatch: pytest.MonkeyPatch
+def test_it_says_what_to_try_where_openblas_uses_half_of_a_vector(
+    kernel: str, vectors: list[str], held_to: str | None, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    if held_to:
+        monkeypatch.setenv("OPENBLAS_CORETYPE", held_to)
     monkeypatch.setattr(doctor, "_ask_openblas", lambda question, answer: kernel.encode())
     monkeypatch.setattr(doctor.np, "show_config", lambda mode: {"SIMD Extensions": {"found": vectors}})
-    assert ("OPENBLAS_CORETYPE" in doctor.kernel_hint().get("to try", "")) == hinted
+    said = doctor.kernel_hint().get("to try", "")
+    assert said.startswith(hint) and bool(said) == bool(hint)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import __main__ as suite
 from benchmarks import image_to_image, ingredients, quality, ring
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +83,14 @@ def test_tables_are_what_their_command_prints(part):
     """From the committed results: python -m benchmarks.ring and so on."""
     results = json.loads((ROOT / "benchmarks" / "results" / f"{part.__name__.split('.')[1]}.json").read_text())
     assert part.table(results["runs" if part is ring else "rows"]) in TEXT
+
+
+def test_benchmarks_are_what_was_saved():
+    """python -m benchmarks --table"""
+    tables = suite.saved_tables(suite.RESULTS)
+    assert len(tables) == 3
+    for table in tables:
+        assert table in TEXT
 
 
 def test_links_and_pictures_exist():
