@@ -21,16 +21,14 @@ from nanogan.command_line import (
     add_training_arguments,
     complete,
     errors_in_one_line,
-    how_to_resume,
     one_of,
     weight,
 )
 from nanogan.image_to_image import ImageToImageTrainer, format_scores, inputs_as_outputs, scores
 from nanogan.pairs import TASKS, load_pairs, split
 from nanogan.pix2pix import MODELS
-from nanogan.runs import RunFolder, steps_in_all, train
+from nanogan.runs import RunFolder, begin, finish
 
-NOT_SAVED = ("resume", "allow_change", "quiet", "out")  # what doesn't belong to the run itself
 OWN = {
     "task": one_of(TASKS),
     "model": one_of(MODELS),
@@ -69,25 +67,16 @@ def main(args: argparse.Namespace) -> int:
     args.batch_size = args.batch_size or recipe.batch_size
     args.epochs = None if args.steps else args.epochs or recipe.epochs
     steps_per_epoch = max(len(train_part) // args.batch_size, 1)
-    recipe = replace(
-        recipe, epochs=args.epochs or -(-args.steps // steps_per_epoch)
-    )  # its learning rate ends with the run
+    # Its learning rate ends with the run.
+    recipe = replace(recipe, epochs=args.epochs or -(-args.steps // steps_per_epoch))
 
     options = {"seed": args.seed, "batch_size": args.batch_size, "backend": backend, "dtype": args.dtype}
     trainer = ImageToImageTrainer(recipe, train_part, test_part, **options)
-    folder.create()
-    if folder.checkpoint.exists():
-        trainer.load(folder.checkpoint, allow_change=args.allow_change)
-    total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
-    folder.write_config({name: value for name, value in vars(args).items() if name not in NOT_SAVED})
+    total_steps = begin(trainer, folder, args)
     if not args.quiet:
         print(f"{len(train_part):,} pairs to train on, {len(test_part):,} to test; the inputs as they are: ", end="")
         print(format_scores(scores(inputs_as_outputs(test_part), test_part)), flush=True)
-    saving = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
-    if train(trainer, folder, total_steps, quiet=args.quiet, **saving):
-        return 0
-    print(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}", file=sys.stderr)
-    return 130  # what a shell expects after Ctrl-C
+    return finish(trainer, folder, total_steps, args)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,12 @@ import argparse
 import sys
 
 from nanogan import get_backend
-from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line, how_to_resume
+from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line
 from nanogan.data import load_images, load_mnist
 from nanogan.diagnosis import Diagnosis
 from nanogan.recipes import RECIPES, get_recipe, table
-from nanogan.runs import RunFolder, steps_in_all, train
+from nanogan.runs import RunFolder, begin, finish
 from nanogan.training import Trainer
-
-NOT_SAVED = ("resume", "allow_change", "quiet", "out")  # what doesn't belong to the run itself
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -44,17 +42,8 @@ def main(args: argparse.Namespace) -> int:
         images = load_images(args.data, recipe.image_shape, scale=recipe.pixels, dtype=args.dtype)
 
     trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
-    folder.create()
-    if folder.checkpoint.exists():
-        trainer.load(folder.checkpoint, allow_change=args.allow_change)
-    total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
-    folder.write_config({name: value for name, value in vars(args).items() if name not in NOT_SAVED})
-    saving = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
-    diagnosis = Diagnosis(trainer, digits=args.data is None)
-    if train(trainer, folder, total_steps, quiet=args.quiet, diagnosis=diagnosis, **saving):
-        return 0
-    print(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}", file=sys.stderr)
-    return 130  # what a shell expects after Ctrl-C
+    total_steps = begin(trainer, folder, args)
+    return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))
 
 
 if __name__ == "__main__":

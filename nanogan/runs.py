@@ -5,6 +5,7 @@ The folder holds config.json, log.csv, samples/epoch-0001.png ..., samples.gif, 
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import math
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from . import plots
+from .command_line import how_to_resume
 from .diagnosis import Diagnosis
 from .errors import InputError
 from .files import read_all, replacing
@@ -172,6 +174,39 @@ def steps_in_all(trainer: BaseTrainer, *, epochs: int | None, steps: int | None)
             "count from the beginning"
         )
     return total
+
+
+# ---- what every training command does with its arguments (`command_line.add_training_arguments`)
+
+NOT_SAVED = ("resume", "allow_change", "quiet", "out")  # what doesn't belong to the run itself
+
+
+def begin(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> int:
+    """Make the folder, take up the run that it holds, if any, and keep the arguments. How many steps make it whole."""
+    folder.create()
+    if folder.checkpoint.exists():
+        trainer.load(folder.checkpoint, allow_change=args.allow_change)
+    total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
+    folder.write_config({name: value for name, value in vars(args).items() if name not in NOT_SAVED})
+    return total_steps
+
+
+def finish(
+    trainer: BaseTrainer,
+    folder: RunFolder,
+    total_steps: int,
+    args: argparse.Namespace,
+    diagnosis: Diagnosis | None = None,
+) -> int:
+    """Train, and say how to go on where Ctrl-C came first. The exit status."""
+    options = {"checkpoint_every": args.checkpoint_every, "allow_nonfinite": args.allow_nonfinite}
+    if train(trainer, folder, total_steps, quiet=args.quiet, diagnosis=diagnosis, **options):
+        return 0
+    print(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}", file=sys.stderr)
+    return 130  # what a shell expects after Ctrl-C
+
+
+# ---- the loop
 
 
 def train(
