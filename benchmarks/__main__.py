@@ -94,10 +94,9 @@ def measure(part: str, options: Options, facts: dict[str, Any], path: Path | Non
             "command": " ".join(["python -m benchmarks", *sys.argv[1:]]).split(" --out ")[0],
             "machine": facts,
             "load before and after": [before, machine.load()],
-            "rows": rows,
         }
         if path:
-            save(result, path)
+            tables.save(path, result, rows=rows)
 
 
 def saved_tables(folder: Path) -> list[str]:
@@ -116,13 +115,6 @@ def saved_tables(folder: Path) -> list[str]:
     if not found:
         raise InputError(f"{folder}: holds no results; run this without --table first")
     return found
-
-
-def save(result: dict[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = ",\n  ".join(json.dumps(row) for row in result["rows"])
-    head = json.dumps({name: value for name, value in result.items() if name != "rows"}, indent=1)
-    path.write_text(f'{head[:-2]},\n "rows": [\n  {rows}\n ]\n}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

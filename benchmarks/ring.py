@@ -23,7 +23,8 @@ import numpy as np
 
 import nanogan
 from nanogan.command_line import Parser, positive_int
-from nanogan.files import replacing
+
+from . import tables
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = {
@@ -93,9 +94,7 @@ def main() -> None:
             print(found, flush=True)
             runs.append(found)
             runs.sort(key=lambda one: (list(PUBLISHED).index((one["mixture"], one["packing"])), one["seed"]))
-            lines = ",\n  ".join(map(json.dumps, runs))
-            with replacing(args.json) as file:
-                file.write(f'{json.dumps(about, indent=1)[:-2]},\n "runs": [\n  {lines}\n ]\n}}\n'.encode())
+            tables.save(args.json, about, runs=runs)
     print(table(runs))
 
 

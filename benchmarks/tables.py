@@ -1,11 +1,15 @@
-"""Results as text: a row of the suite as lines on the terminal, and the exponents of how cost grows."""
+"""Results as text: JSON files, a row of the suite as lines on the terminal, the exponents of how cost grows."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from nanogan.files import replacing
 
 from .contenders import KERAS, OURS
 
@@ -63,6 +67,15 @@ def others(rows: list[dict[str, Any]]) -> str:
 
 def markdown(cells: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def save(path: Path, about: dict[str, Any], **rows: list[dict[str, Any]]) -> None:
+    """Replace the JSON file by what is known about the rows, and the rows under their name, each on a line."""
+    ((name, found),) = rows.items()
+    lines = ",\n  ".join(map(json.dumps, found))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(f'{json.dumps(about, indent=1)[:-2]},\n "{name}": [\n  {lines}\n ]\n}}\n'.encode())
 
 
 def spread(quartiles: list[float], unit: str) -> str:
