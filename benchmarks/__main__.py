@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from nanogan.backend import BACKENDS, get_backend
-from nanogan.command_line import Parser, errors_in_one_line, positive_int
+from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int
 from nanogan.errors import InputError
-from nanogan.recipes import RECIPES
+from nanogan.recipes.mnist import RECIPES
 
-from . import machine, plots, tables
-from .parts import EVERYBODY, PARTS, Options
-from .reference import CLOCKS
-from .turns import OtherLosses
+from . import machine
+from .speed import plots, tables
+from .speed.parts import EVERYBODY, PARTS, Options
+from .speed.reference import CLOCKS
+from .speed.turns import OtherLosses
 
 RESULTS = Path(__file__).parent / "results"
 NEVER_ON_A_GPU = "NOTE: this suite has never been run on a GPU before. Please report what it does."

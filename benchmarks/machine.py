@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 import nanogan
-from nanogan.doctor import blas_kernel, blas_name
+from nanogan.commands.doctor import blas_kernel, blas_name
 
-from .contenders import installed
+from .speed.contenders import installed
 
 
 def facts(threads: int, backend: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nanogan import get_backend
-from nanogan.command_line import (
+from nanogan.commands.arguments import (
     Parser,
     add_training_arguments,
     complete,
@@ -24,10 +24,11 @@ from nanogan.command_line import (
     one_of,
     weight,
 )
-from nanogan.image_to_image import ImageToImageTrainer, format_scores, inputs_as_outputs, scores
-from nanogan.pairs import TASKS, load_pairs, split
-from nanogan.pix2pix import MODELS
-from nanogan.runs import RunFolder, begin, finish
+from nanogan.commands.train import begin, finish
+from nanogan.pix2pix.networks import MODELS
+from nanogan.pix2pix.pairs import TASKS, load_pairs, split
+from nanogan.pix2pix.trainer import ImageToImageTrainer, format_scores, inputs_as_outputs, scores
+from nanogan.training.run_folder import RunFolder
 
 OWN = {
     "task": one_of(TASKS),

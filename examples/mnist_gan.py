@@ -12,12 +12,13 @@ import argparse
 import sys
 
 from nanogan import get_backend
-from nanogan.command_line import Parser, add_training_arguments, complete, errors_in_one_line
-from nanogan.data import load_images, load_mnist
-from nanogan.diagnosis import Diagnosis
-from nanogan.recipes import RECIPES, get_recipe, table
-from nanogan.runs import RunFolder, begin, finish
-from nanogan.training import Trainer
+from nanogan.commands.arguments import Parser, add_training_arguments, complete, errors_in_one_line
+from nanogan.commands.train import begin, finish
+from nanogan.data.images import load_images, load_mnist
+from nanogan.recipes.mnist import RECIPES, get_recipe, table
+from nanogan.training.diagnosis import Diagnosis
+from nanogan.training.gan_trainer import Trainer
+from nanogan.training.run_folder import RunFolder
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -38,13 +38,13 @@ from nanogan import (
     simultaneous_step,
 )
 from nanogan.backend import BACKENDS, Array, Backend
-from nanogan.command_line import Parser, choose_seed, errors_in_one_line, positive_int, seed
+from nanogan.commands.arguments import Parser, choose_seed, errors_in_one_line, positive_int, seed
 from nanogan.errors import InputError
-from nanogan.files import replacing
-from nanogan.layer import Init
+from nanogan.initializers import Init
+from nanogan.io.files import replacing
+from nanogan.io.plots import Scene, save_scenes
 from nanogan.losses import Loss
-from nanogan.mixtures import GRID, RING, Modes, modes
-from nanogan.plots import Scene, save_scenes
+from nanogan.metrics.mixtures import GRID, RING, Modes, modes
 
 MIXTURES = {"ring": RING, "grid": GRID}
 PUBLISHED = {  # by mixture and packing, Lin et al. 2018, table 1: mean +- standard error of 10 runs

@@ -7,7 +7,8 @@ from .backend import NUMPY, Array, get_backend
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_step, generator_step, image_to_image_step, simultaneous_step
-from .layer import FanIn, Glorot, Layer, Normal, Uniform
+from .initializers import FanIn, Glorot, Normal, Uniform
+from .layer import Layer
 from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
 from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy
 from .network import Network, Sequential, Skip

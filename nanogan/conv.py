@@ -21,8 +21,9 @@ import numpy as np
 
 from .backend import Array, Shape
 from .errors import InputError, ShapeError
-from .functions import channel_sums
-from .layer import DEFAULT_INIT, Init, Layer
+from .initializers import DEFAULT_INIT, Init
+from .layer import Layer
+from .numerics import channel_sums
 
 
 def windows(xp: Any, image: Array, kernel: int, stride: int) -> Array:

@@ -14,8 +14,9 @@ import numpy as np
 
 from .backend import Array, Shape
 from .errors import InputError, ShapeError
-from .functions import sigmoid
-from .layer import DEFAULT_INIT, Init, Layer, expect_shape
+from .initializers import DEFAULT_INIT, Init
+from .layer import Layer, expect_shape
+from .numerics import sigmoid
 
 
 @dataclass

@@ -20,7 +20,7 @@ import numpy as np
 
 from .backend import NUMPY, Array, Backend, Workspace
 from .errors import InputError, ShapeError
-from .functions import sigmoid
+from .numerics import sigmoid
 
 
 @dataclass

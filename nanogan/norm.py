@@ -12,8 +12,8 @@ import numpy as np
 
 from .backend import Array, Shape
 from .errors import InputError, ShapeError
-from .functions import channel_sums
 from .layer import Layer
+from .numerics import channel_sums
 
 
 @dataclass

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiny import tiny_trainer
 
-from nanogan import checkpoint
-from nanogan.recipes import get_recipe
-from nanogan.training import Trainer
+from nanogan.io import checkpoint
+from nanogan.recipes.mnist import get_recipe
+from nanogan.training.gan_trainer import Trainer
 
 # ---- good files to begin with
 

@@ -37,7 +37,7 @@ from nanogan import (
 )
 from nanogan.backend import Array, Backend
 from nanogan.conv import col2im, im2col, windows
-from nanogan.gradcheck import check_layer, check_step
+from nanogan.gradcheck.checks import check_layer, check_step
 
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 

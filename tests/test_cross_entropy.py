@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nanogan import InputError, ShapeError
 from nanogan.backend import NUMPY, Array, Backend
-from nanogan.gradcheck import check_loss
+from nanogan.gradcheck.checks import check_loss
 from nanogan.losses import CrossEntropy
 
 

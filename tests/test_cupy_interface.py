@@ -16,7 +16,7 @@ from double import MANIFEST
 
 import nanogan
 
-SOURCES = sorted(Path(nanogan.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(nanogan.__file__).parent.rglob("*.py"))
 NOT_OF_ARRAYS = {"resize"}  # what else has it: Pillow's images
 
 

@@ -10,7 +10,8 @@ import double
 import numpy as np
 import pytest
 from double import cupy as xp
-from double import record_api
+
+from tools import record_cupy_api
 
 
 def device(*shape: int) -> Any:
@@ -295,9 +296,9 @@ def test_real_cupy_refuses_what_the_double_refuses(real: Any) -> None:
 
 
 def test_real_cupy_still_has_all_that_is_recorded(real: Any) -> None:
-    """A newer CuPy may have more. If it has less, record it anew: python tests/double/record_api.py"""
-    now = record_api.record(real)
-    for namespace in record_api.NAMESPACES:
+    """A newer CuPy may have more. If it has less, record it anew: python tests/double/record_cupy_api.py"""
+    now = record_cupy_api.record(real)
+    for namespace in record_cupy_api.NAMESPACES:
         for name, (kind, *parameters) in double.MANIFEST[namespace].items():
             assert name in now[namespace], f"cupy {namespace}.{name} is gone"
             assert now[namespace][name][0] == kind
@@ -307,4 +308,4 @@ def test_real_cupy_still_has_all_that_is_recorded(real: Any) -> None:
 def test_the_record_is_this_versions(real: Any) -> None:
     if real.__version__ != double.MANIFEST["version"]:
         pytest.skip(f"the record is of CuPy {double.MANIFEST['version']}, installed is {real.__version__}")
-    assert record_api.write(record_api.record(real)) == record_api.MANIFEST.read_text(encoding="utf-8")
+    assert record_cupy_api.write(record_cupy_api.record(real)) == record_cupy_api.MANIFEST.read_text(encoding="utf-8")

@@ -35,7 +35,7 @@ from nanogan import (
     simultaneous_step,
 )
 from nanogan.backend import Array, Backend
-from nanogan.gradcheck import Still, check_step
+from nanogan.gradcheck.checks import Still, check_step
 from nanogan.layer import Layer
 from nanogan.losses import Loss
 from nanogan.optim import Optimizer

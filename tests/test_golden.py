@@ -1,6 +1,6 @@
 """nanogan follows PyTorch: 20 training steps of five GANs, 50 steps of the optimizers, and every loss, in float64.
 
-`golden/make_golden.py` made the files and says what is in them. PyTorch isn't needed here.
+`tools/make_golden.py` made the files and says what is in them. PyTorch isn't needed here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from golden.make_golden import (
+
+import nanogan
+from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU, discriminator_step, generator_step, image_to_image_step
+from nanogan.backend import Array, Backend
+from nanogan.layer import Layer
+from nanogan.pix2pix.networks import dense
+from tools.make_golden import (
     FOLDER,
     IMAGE_TO_IMAGE,
     L1_WEIGHT,
@@ -25,12 +31,6 @@ from golden.make_golden import (
     first_weights,
     pairs,
 )
-
-import nanogan
-from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU, discriminator_step, generator_step, image_to_image_step
-from nanogan.backend import Array, Backend
-from nanogan.layer import Layer
-from nanogan.pix2pix import dense
 
 
 def golden(name: str) -> dict[str, Array]:

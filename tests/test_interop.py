@@ -30,7 +30,7 @@ from nanogan import (
 )
 from nanogan.backend import Array, Backend, Shape
 from nanogan.interop import from_torch, to_torch, torch_source
-from nanogan.recipes import DCGAN, VANILLA
+from nanogan.recipes.mnist import DCGAN, VANILLA
 
 NETWORKS: dict[str, tuple[Any, Shape]] = {
     "vanilla generator": (VANILLA.generator, (64,)),

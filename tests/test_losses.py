@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from nanogan import BCE, L1, MSE, NUMPY, BCEWithLogits, InputError, ShapeError
 from nanogan.backend import Array, Backend
-from nanogan.functions import sigmoid
 from nanogan.losses import Loss
+from nanogan.numerics import sigmoid
 
 some_examples = settings(max_examples=25)
 

@@ -30,7 +30,7 @@ from nanogan import (
     Uniform,
 )
 from nanogan.backend import Array, Backend, Shape
-from nanogan.gradcheck import check_network
+from nanogan.gradcheck.checks import check_network
 
 NESTED: list[Layer] = [
     Flatten(),

@@ -9,7 +9,7 @@ import pytest
 
 from nanogan import BatchNorm, InputError, Network, ShapeError
 from nanogan.backend import Array, Backend
-from nanogan.functions import channel_sums
+from nanogan.numerics import channel_sums
 
 # torch.nn.BatchNorm1d(2) of PyTorch 2.13 in float64, weight (1.5, -0.5), bias (0.25, 2)
 X = np.array([[1.0, -2.0], [3.0, 0.5], [4.0, 0.25], [-2.0, 7.0]])

@@ -7,8 +7,8 @@ import numpy as np
 
 from nanogan.layers import Flatten, LeakyReLU, Linear, Reshape, Tanh
 from nanogan.norm import BatchNorm
-from nanogan.recipes import get_recipe
-from nanogan.training import Trainer
+from nanogan.recipes.mnist import get_recipe
+from nanogan.training.gan_trainer import Trainer
 
 TINY = replace(
     get_recipe("vanilla"),

@@ -4,7 +4,8 @@ Two things go wrong when code written for NumPy meets CuPy: it uses something th
 of the host with arrays of the device. The double computes with NumPy, so it runs everywhere and gives NumPy's numbers,
 but it lets through only
 
-- the names, parameters and keywords that CuPy has: `cupy_api.json`, recorded from the real package by `record_api.py`;
+- the names, parameters and keywords that CuPy has: `cupy_api.json`, recorded from the real package by
+  `tools/record_cupy_api.py`;
 - its own arrays: an implicit conversion to NumPy or any NumPy array among the arguments is an error;
 
 and it makes visible what a GPU would only punish later: `empty` is filled with NaN, reductions and indexing give arrays

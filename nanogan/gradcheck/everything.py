@@ -1,0 +1,288 @@
+"""Everything that nanogan differentiates by hand, and the proof of it: what `python -m nanogan gradcheck` runs.
+
+The tables name every layer, loss and optimizer; the GANs are the recipes. A layer of your own is proved by
+`python -m nanogan gradcheck --layer path/to/file.py:MyLayer`.
+"""
+
+from __future__ import annotations
+
+import math
+import runpy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from ..backend import NUMPY, Array, Shape
+from ..conv import Conv2d, ConvTranspose2d
+from ..errors import InputError, ShapeError
+from ..gan import discriminator_step, generator_step, image_to_image_step
+from ..layer import Layer
+from ..layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
+from ..losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
+from ..network import Network, Sequential, Skip
+from ..norm import BatchNorm
+from ..optim import SGD, Adam, Optimizer
+from ..pix2pix.networks import dense, unet
+from ..recipes.mnist import RECIPES
+from ..recipes.recipe import ImageToImage, Recipe
+from .checks import BATCH, check_layer, check_loss, check_step
+from .derivative import Derivative, Report, Row
+
+LAYERS: tuple[tuple[Layer, Shape], ...] = (
+    (Linear(6, 4), (6,)),
+    (Linear(6, 4, bias=False), (6,)),
+    (ReLU(), (7,)),
+    (LeakyReLU(), (7,)),
+    (Tanh(), (7,)),
+    (Sigmoid(), (7,)),
+    (Reshape((2, 3, 2)), (12,)),
+    (Flatten(), (2, 3, 2)),
+    (Dropout(0.3), (9,)),
+    (Maxout(4, 3, 3), (4,)),
+    (Pack(3), (4,)),
+    (Upsample(2), (2, 3, 2)),
+    (Conv2d(2, 3, 4, stride=2, padding=1), (5, 6, 2)),
+    (ConvTranspose2d(3, 2, 4, stride=2, padding=1, output_padding=1), (2, 3, 3)),
+    (BatchNorm(3), (3,)),
+    (BatchNorm(2), (3, 2, 2)),
+    (Skip([Linear(4, 3), Tanh()]), (4,)),
+    (Sequential([Linear(5, 4), Tanh(), Linear(4, 3)]), (5,)),
+)
+
+PROBABILITIES = np.linspace(0.02, 0.98, 12).reshape(3, 4)
+CLASSES = np.array([2, 0, 3])
+LOSSES: tuple[tuple[type[Loss], Array | None, Array | None], ...] = (
+    (BCEWithLogits, None, None),
+    (BCE, PROBABILITIES, None),
+    (L1, None, None),
+    (MSE, None, None),
+    (CrossEntropy, None, CLASSES),
+)
+"""Each with outputs and targets that it takes, where those that `check_loss` draws don't do."""
+
+
+# ---- GANs
+
+
+def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
+    """The discriminator's and the generator's step of a recipe, from its first weights and in its real sizes.
+
+    batch: smaller than the recipe's, which changes no formula. count: numbers of each array checked one by one.
+    """
+    rng = np.random.default_rng(seed)
+    G = Network(recipe.generator, recipe.noise_size, dtype=np.float64, rng=rng)
+    D = Network(recipe.discriminator, recipe.image_shape, dtype=np.float64, rng=rng)
+    loss = recipe.loss.on(NUMPY, np.float64)
+    z = recipe.draw_noise(rng, np.empty((batch, recipe.noise_size)))
+    real = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
+    return [
+        check_step(
+            lambda still: discriminator_step(
+                G, D, loss, still, real, z, real_label=recipe.real_label, average=recipe.average
+            ),
+            D,
+            G,
+            title=f"{recipe.name}: discriminator step",
+            batch=batch,
+            count=count,
+        ),
+        check_step(
+            lambda still: generator_step(G, D, loss, still, z),
+            G,
+            D,
+            title=f"{recipe.name}: generator step",
+            batch=batch,
+            count=count,
+        ),
+    ]
+
+
+TRANSLATORS = (
+    dense((4, 3, 1), (4, 3, 2)),
+    unet((8, 12, 1), (8, 12, 3), width=4),  # halved twice
+    unet((6, 8, 3), (6, 8, 1), width=2, l1_weight=1.0, adversarial_weight=0.5),  # halved once
+)
+"""Both kinds of image-to-image networks, for small pictures of several channels, and weights of the losses."""
+
+
+def prove_translator(recipe: ImageToImage, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
+    """Both updates of an image-to-image step, from the recipe's first weights; see `prove_recipe`."""
+    rng = np.random.default_rng(seed)
+    (height, width, a), b = recipe.input_shape, recipe.image_shape[-1]
+    G = Network(recipe.generator, recipe.input_shape, dtype=np.float64, rng=rng)
+    D = Network(recipe.discriminator, (height, width, a + b), dtype=np.float64, rng=rng)
+    loss, l1 = recipe.loss.on(NUMPY, np.float64), L1().on(NUMPY, np.float64)
+    condition = rng.uniform(*recipe.pixels, (batch, *recipe.input_shape))
+    target = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
+    weights = {"l1_weight": recipe.l1_weight, "adversarial_weight": recipe.adversarial_weight}
+
+    def d_loss(still: Optimizer) -> Array:
+        return image_to_image_step(G, D, loss, l1, still, still, condition, target, **weights)[0]
+
+    def g_loss(still: Optimizer) -> Array:
+        *_, adversarial, distance = image_to_image_step(G, D, loss, l1, still, still, condition, target, **weights)
+        return recipe.adversarial_weight * adversarial + recipe.l1_weight * distance
+
+    options = {"batch": batch, "count": count}
+    name = f"image to image, {recipe.name}"
+    return [
+        check_step(d_loss, D, G, title=f"{name}: discriminator's update", **options),
+        check_step(g_loss, G, D, title=f"{name}: generator's update", **options),
+    ]
+
+
+# ---- optimizers
+
+Textbook = Callable[[Any, float, Sequence[float]], list[float]]
+"""From an optimizer's settings, the first value of one parameter and its gradients: its value after every step."""
+
+
+def textbook_sgd(o: Any, p: float, gradients: Sequence[float]) -> list[float]:
+    """v <- momentum v + g, p <- p - lr v; g with weight_decay p added"""
+    v, path = 0.0, []
+    for gradient in gradients:
+        v = o.momentum * v + gradient + o.weight_decay * p
+        p = p - o.lr * v
+        path.append(p)
+    return path
+
+
+def textbook_adam(o: Any, p: float, gradients: Sequence[float]) -> list[float]:
+    """Kingma and Ba 2015, algorithm 1, line by line; g with weight_decay p added"""
+    beta1, beta2 = o.betas
+    m = v = 0.0
+    path = []
+    for t, gradient in enumerate(gradients, start=1):
+        g = gradient + o.weight_decay * p
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        p = p - o.lr * m_hat / (math.sqrt(v_hat) + o.eps)
+        path.append(p)
+    return path
+
+
+OPTIMIZERS: tuple[tuple[Optimizer, Textbook], ...] = (
+    (SGD(lr=0.1), textbook_sgd),
+    (SGD(lr=0.1, momentum=0.9, weight_decay=0.01), textbook_sgd),
+    (Adam(lr=0.01), textbook_adam),
+    (Adam(lr=0.01, betas=(0.5, 0.999), weight_decay=0.01), textbook_adam),
+)
+
+
+def check_optimizer(optimizer: Optimizer, textbook: Textbook, *, numbers: int = 5, steps: int = 20) -> Report:
+    """Compare every movement of an optimizer, given as a description, with its textbook form.
+
+    The gradients are random, of sizes from 1e-3 to 10.
+    """
+    rng = np.random.default_rng(0)
+    start = rng.standard_normal(numbers)
+    gradients = rng.standard_normal((steps, numbers)) * np.logspace(-3, 1, numbers)
+    network = SimpleNamespace(backend=NUMPY, params=start.copy(), grads=np.empty(numbers))
+    attached = optimizer.attach(network)
+    path = [start]
+    for g in gradients:
+        network.grads[...] = g
+        attached.step()
+        path.append(network.params.copy())
+    expected = np.array([[p, *textbook(optimizer, p, list(g))] for p, g in zip(start, gradients.T, strict=True)]).T
+    derivatives = [
+        Derivative(f"step {t + 1}, number {i}", float(moved), float(wanted))
+        for t, row in enumerate(zip(np.diff(path, axis=0), np.diff(expected, axis=0), strict=True))
+        for i, (moved, wanted) in enumerate(zip(*row, strict=True))
+    ]
+    return Report(repr(optimizer), [Row("movement", len(derivatives), derivatives)])
+
+
+# ---- a layer of one's own
+
+SHAPES: tuple[Shape, ...] = ((6,), (4, 4, 3), (5, 3))
+"""Input shapes that a user's layer is tried on, unless it says what it wants."""
+
+
+def load_layer(place: str) -> Layer:
+    """The layer at "path/to/file.py:name", where name is a layer, or a class that needs no arguments.
+
+    Raises InputError where there is none.
+    """
+    path, _, name = place.rpartition(":")
+    if not path or not name or not Path(path).is_file():
+        raise InputError(f"--layer {place}: expected path/to/file.py:MyLayer, and there is no file {path or place!r}")
+    try:
+        names: Mapping[str, Any] = runpy.run_path(path)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"--layer {place}: {path} can't be run: {type(error).__name__}: {reason}") from error
+    found = names.get(name)
+    if isinstance(found, type) and issubclass(found, Layer):
+        try:
+            return found()
+        except TypeError as error:
+            raise InputError(
+                f"--layer {place}: {name} needs arguments ({error}); write `mine = {name}(...)` into the file and "
+                f"check {path}:mine"
+            ) from None
+    if not isinstance(found, Layer):
+        raise InputError(f"--layer {place}: {path} has no nanogan.Layer called {name!r}")
+    return found
+
+
+def example_shape(layer: Layer) -> Shape:
+    """An input shape that a layer accepts: its own `example_shape` if it has one, else the first that fits."""
+    own, n_in = getattr(layer, "example_shape", None), getattr(layer, "n_in", None)
+    if own is not None:
+        return tuple(own)
+    shapes = SHAPES if n_in is None else ((n_in,), (4, 4, n_in))
+    for shape in shapes:
+        try:
+            copy(layer).output_shape(shape)
+        except (ShapeError, ValueError, IndexError):
+            continue
+        return shape
+    raise InputError(
+        f"{layer}: fits none of the input shapes {', '.join(map(str, shapes))}; tell which it takes (without the "
+        "batch) by an attribute `example_shape` of the class"
+    )
+
+
+# ---- all of it
+
+
+def every_report() -> Iterator[Report]:
+    """The proof of every layer, loss and optimizer, and of both steps of every recipe."""
+    for layer, shape in LAYERS:
+        yield check_layer(layer, shape)
+    for loss, x, t in LOSSES:
+        for reduction in ("mean", "sum"):
+            yield check_loss(loss(reduction=reduction), x, t)
+    for optimizer, textbook in OPTIMIZERS:
+        yield check_optimizer(optimizer, textbook)
+    for recipe in RECIPES.values():
+        yield from prove_recipe(recipe)
+    for translator in TRANSLATORS:
+        yield from prove_translator(translator)
+
+
+def run(layer: str | None = None) -> int:
+    """Print the proof of everything, or of the layer at "path/to/file.py:MyLayer". Returns 1 on any FAIL, else 0.
+
+    Raises InputError where there is no such layer.
+    """
+    if layer is None:
+        reports = every_report()
+    else:
+        mine = load_layer(layer)
+        reports = iter([check_layer(mine, example_shape(mine))])
+    rows: list[Row] = []
+    for report in reports:
+        print(report, flush=True)
+        rows += report.rows
+    failed = sum(row.verdict == "FAIL" for row in rows)
+    checked = sum(row.checked for row in rows)
+    print(f"{checked:,} numbers of {len(rows)} arrays checked: {f'{failed} arrays FAIL' if failed else 'all OK'}")
+    return 1 if failed else 0

@@ -1,0 +1,180 @@
+"""Pictures: grids of images, their animation, the loss curves, and points of the plane with D's pushes on them.
+
+Grids and animations are pixels and need only Pillow; the others are drawn with matplotlib. Both are imported where they
+are used, so that `import nanogan` stays light.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backend import Array
+from ..errors import InputError
+from .files import opened, replacing
+
+
+def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zoom: int = 2) -> None:
+    """Draw images (N, H, W, C), values in [0, 1], as one PNG: `columns` a row (as square as may be by default).
+
+    Each pixel is drawn as zoom x zoom, with a dark line between images.
+    """
+    count, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows, gap = math.ceil(count / columns), 1
+    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 0.2)
+    for position, image in enumerate(images):
+        top = gap + (position // columns) * (height + gap)
+        left = gap + (position % columns) * (width + gap)
+        grid[top : top + height, left : left + width] = image
+    save_picture(path, grid.repeat(zoom, axis=0).repeat(zoom, axis=1))
+
+
+def save_picture(path: str | Path, image: Array) -> None:
+    """Write one image (H, W, C), values in [0, 1], as PNG: grey where C is 1, RGB where it is 3."""
+    from PIL import Image
+
+    pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG")
+    _write(path, content)
+
+
+def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_frame: float = 0.2) -> None:
+    """Join PNG files into an animated GIF that loops, and rests on the last frame."""
+    from PIL import Image
+
+    if not frames:
+        return
+    pictures = []
+    for frame in frames:
+        with opened(frame) as (file, _):
+            try:
+                pictures.append(Image.open(file, formats=("PNG",)).copy())
+            except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
+                raise InputError(f"{frame}: cannot be read as a picture ({error}); remove it") from None
+    durations = [int(1000 * seconds_per_frame)] * (len(pictures) - 1) + [2000]
+    content = io.BytesIO()
+    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    _write(path, content)
+
+
+def save_losses(
+    path: str | Path, rows: Sequence[dict[str, Any]], *, real_label: float = 1.0, average: bool = False
+) -> None:
+    """Draw both losses and D's mean outputs over the epochs, with the values at equilibrium as dashed lines.
+
+    rows: one dictionary an epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, average: as in `gan.py`. Where
+    real and fake look alike, D's loss is least if D says half of the real label to everything.
+    """
+    from matplotlib.figure import Figure  # no pyplot: nothing opens a window, nothing is global
+
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, outputs = figure.subplots(1, 2)
+    marker = "o" if len(rows) < 3 else None
+    for name, label, color in (("d_loss", "discriminator", "C0"), ("g_loss", "generator", "C1")):
+        losses.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
+    says = real_label / 2
+    d_loss = -real_label * math.log(says) - (2 - real_label) * math.log(1 - says)
+    for value, name, color in ((d_loss / (1 + average), "D", "C0"), (-math.log(says), "G", "C1")):
+        losses.axhline(value, color=color, linestyle="--", linewidth=1, label=f"{value:.3f}, {name} at equilibrium")
+    losses.set(title="losses", xlabel="epoch", ylim=(0, None))
+    for name, label, color in (("d_real", "D(x), real", "C2"), ("d_fake", "D(G(z)), generated", "C3")):
+        outputs.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
+    outputs.axhline(says, color="grey", linestyle="--", linewidth=1, label=f"{says:g}, at equilibrium")
+    outputs.set(title="what D says: probability of real", xlabel="epoch", ylim=(0, 1))
+    for axes in (losses, outputs):
+        axes.legend(fontsize=8)
+        axes.grid(alpha=0.3)
+    _save(path, figure)
+
+
+def save_image_to_image(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Draw, over the epochs, the two parts of the generator's loss, each on training and on test pairs, and PSNR.
+
+    rows: one dictionary an epoch with epoch, adversarial, test_adversarial, l1, test_l1, psnr.
+    """
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    marker = "o" if len(rows) < 3 else None
+    panels = {
+        "adversarial part: L(D(c, G(c)), 1)": {"adversarial": "training pairs", "test_adversarial": "test pairs"},
+        "L1 part: mean |output - target|": {"l1": "training pairs", "test_l1": "test pairs"},
+        "PSNR, dB": {"psnr": "test pairs"},
+    }
+    for axes, (title, lines) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        for name, label in lines.items():
+            color = "C1" if label == "test pairs" else "C0"
+            axes.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
+        axes.set(title=title, xlabel="epoch")
+        axes.legend(fontsize=8)
+        axes.grid(alpha=0.3)
+    _save(path, figure)
+
+
+def _save(path: str | Path, figure: Any) -> None:
+    content = io.BytesIO()
+    figure.savefig(content, dpi=110, format="png")
+    _write(path, content)
+
+
+class Scene(NamedTuple):
+    """Generated points of the plane, (N, 2), and the way D tells each to go, (N, 2): -d(loss of G)/d(point)."""
+
+    title: str
+    points: Array
+    pushes: Array
+
+
+def save_scenes(path: str | Path, scenes: Sequence[Scene], centres: Array, radius: float) -> None:
+    """Draw scenes side by side over the modes: circles of `radius` around `centres`, (K, 2).
+
+    Points inside a circle are blue, others orange. The first sixty have an arrow: the direction of the push, with the
+    square root of its length, as pushes differ by orders of magnitude.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.5 * len(scenes), 2.78), layout="constrained")
+    for axes, scene in zip(figure.subplots(1, len(scenes), squeeze=False)[0], scenes, strict=True):
+        _draw_scene(axes, scene, centres, radius)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=120, format="png")
+    _write(path, content)
+
+
+def _draw_scene(axes: Any, scene: Scene, centres: Array, radius: float) -> None:
+    from matplotlib.patches import Circle
+
+    points, pushes = scene.points, scene.pushes[:ARROWS]
+    edge = 1.3 * np.abs(centres).max()
+    axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal", xticks=[], yticks=[])
+    axes.set_title(scene.title, fontsize=9)
+    axes.spines[:].set_color("0.8")
+    for centre in centres:
+        axes.add_patch(Circle(centre, radius, facecolor="0.9", edgecolor="0.3", linewidth=0.8))
+    hit = (np.linalg.norm(points[:, None] - centres, axis=2) <= radius).any(axis=1)
+    for chosen, color in ((~hit, "#e07b39"), (hit, "#1f5fa8")):
+        axes.scatter(*points[chosen].T, s=4, color=color, alpha=0.6, linewidths=0, zorder=3)
+    lengths = np.linalg.norm(pushes, axis=1, keepdims=True)
+    arrows = 0.22 * edge * pushes / np.sqrt(lengths * lengths.max() + 1e-30)
+    axes.quiver(
+        *points[:ARROWS].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.006, color="0.2", zorder=2
+    )
+
+
+ARROWS = 60
+"""How many points of a scene show the push on them: more would hide the points."""
+
+
+def _write(path: str | Path, content: io.BytesIO) -> None:
+    """Made in memory, so that the file is written whole and a full disk is reported as one."""
+    with replacing(path) as file:
+        file.write(content.getvalue())

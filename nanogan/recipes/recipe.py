@@ -1,0 +1,169 @@
+"""What a recipe is: a frozen description of a GAN and its training. `recipes.py` holds the published ones.
+
+A recipe says what the networks are made of, the loss, the optimizer, the batch, the length. Nothing here computes.
+`describe` and `restore` turn one into JSON and back, so that a checkpoint says by itself what it holds. Read
+`recipes.py` next.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import conv, initializers, layers, losses, norm, optim
+from ..backend import Array, Shape
+from ..errors import InputError
+from ..layer import Layer
+from ..losses import Loss
+from ..network import Sequential, Skip
+from ..optim import Optimizer
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """SGD's settings as functions of time (Goodfellow et al. 2014, the published configuration).
+
+    lr at step t is max(lr / lr_decay^t, lr_floor); momentum goes from its first to its last value, linearly over
+    `momentum_epochs` epochs, of which there are at least two.
+    """
+
+    lr_decay: float
+    lr_floor: float
+    momentum: tuple[float, float]
+    momentum_epochs: int
+
+    def __post_init__(self) -> None:
+        if self.momentum_epochs < 2:
+            raise InputError(f"{self}: momentum_epochs must be at least 2")
+
+    def lr(self, first: float, step: int) -> float:
+        return max(first / self.lr_decay**step, self.lr_floor)
+
+    def momentum_in(self, epoch: int) -> float:
+        """epoch counts from 1"""
+        first, last = self.momentum
+        return first + (last - first) * min((epoch - 1) / (self.momentum_epochs - 1), 1.0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One published way to train a GAN on images.
+
+    name, source: what to call it, and where it comes from.
+    generator, discriminator: their layers; images are (N, *image_shape), channels last.
+    noise_size, noise_bound: z is normal, (N, noise_size), or uniform(-bound, bound) where a bound is given.
+    pixels: the values of black and white, which are the range of the generator's last layer.
+    epochs, steps: the published length, one or the other.
+    images: how many of the data set's first images are trained on; None: all.
+    real_label: D's target for real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
+    average: D's loss is the mean of its real and its fake term; by default it is their sum.
+    same_fake: G is trained on the fake images that D has just seen; by default on fresh ones.
+    simultaneous: D and G move at once, from the same point and on the same fake images; by default D moves first.
+    schedule: how the optimizers' settings change; None: they don't.
+    weight_average: images are drawn with a moving average of G's weights, of this beta; None: with the weights.
+    output_bias_from_data: G's last bias starts so that it draws the mean training image.
+    """
+
+    name: str
+    source: str
+    _: KW_ONLY
+    generator: tuple[Layer, ...]
+    discriminator: tuple[Layer, ...]
+    noise_size: int
+    noise_bound: float | None = None
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int
+    epochs: int | None = None
+    steps: int | None = None
+    pixels: tuple[float, float] = (-1.0, 1.0)
+    image_shape: Shape = (28, 28, 1)
+    images: int | None = None
+    real_label: float = 1.0
+    average: bool = False
+    same_fake: bool = False
+    simultaneous: bool = False
+    schedule: Schedule | None = None
+    weight_average: float | None = None
+    output_bias_from_data: bool = False
+
+    @property
+    def input_shape(self) -> Shape:
+        """Of one input of the generator."""
+        return (self.noise_size,)
+
+    def draw_noise(self, rng: np.random.Generator, out: Array) -> Array:
+        """Fill the host array `out`, (N, noise_size), with fresh z."""
+        if self.noise_bound is None:
+            return rng.standard_normal(out=out, dtype=out.dtype)
+        rng.random(out=out, dtype=out.dtype)
+        out *= 2 * self.noise_bound
+        out -= self.noise_bound
+        return out
+
+
+@dataclass(frozen=True)
+class ImageToImage:
+    """One way to train a network that turns pictures into others (Isola et al. 2017); `pix2pix.py` makes such recipes.
+
+    generator: from a picture (*input_shape) to one of (*image_shape), channels last, height and width the same.
+    discriminator: of both, one beside the other on the channel axis.
+    epochs: for half of them the learning rate stays, then it falls linearly towards 0 (as in the authors' code).
+    l1_weight, adversarial_weight: of the two parts of the generator's loss.
+    pixels: the values of black and white, in both pictures.
+    """
+
+    name: str
+    _: KW_ONLY
+    generator: tuple[Layer, ...]
+    discriminator: tuple[Layer, ...]
+    input_shape: Shape
+    image_shape: Shape
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int
+    epochs: int
+    l1_weight: float = 100.0
+    adversarial_weight: float = 1.0
+    pixels: tuple[float, float] = (-1.0, 1.0)
+
+
+def describe(value: Any) -> Any:
+    """A recipe, or anything in it, as what JSON can hold: {"type": "Linear", "n_in": 64, ...}."""
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"type": type(value).__name__, **fields}
+    if isinstance(value, Sequential):
+        return {"type": type(value).__name__, "layers": describe(value.layers)}
+    return [describe(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def restore(description: Any) -> Any:
+    """What `describe` was given. Only nanogan's own descriptions can come out. Raises InputError on anything else."""
+    if isinstance(description, list):
+        return tuple(restore(item) for item in description)
+    if not isinstance(description, Mapping):
+        return description
+    fields = {name: restore(value) for name, value in description.items() if name != "type"}
+    cls = DESCRIBED.get(str(description.get("type")))
+    if cls is None:
+        raise InputError(f"a recipe with {description.get('type')!r} is unknown to this nanogan; update it")
+    try:
+        return cls(**fields)
+    except InputError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:  # from what a class checks
+        raise InputError(f"a recipe's {cls.__name__} has other fields than this nanogan knows: {error}") from None
+
+
+DESCRIBED: dict[str, Any] = {
+    name: cls
+    for module in (initializers, layers, conv, norm, losses, optim)
+    for name, cls in vars(module).items()
+    if dataclasses.is_dataclass(cls)
+} | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Sequential, Skip)}
+"""Every class that may stand in a recipe, by name."""
