@@ -34,8 +34,9 @@ from nanogan import (
     Normal,
     Pack,
     ReLU,
+    discriminator_gradients,
+    generator_gradients,
     get_backend,
-    simultaneous_step,
 )
 from nanogan.backend import BACKENDS, Array, Backend
 from nanogan.commands.arguments import Parser, choose_seed, errors_in_one_line, positive_int, seed
@@ -132,8 +133,8 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
     G = Network(generator(setting.G_width, setting.init), 2, backend=backend, rng=rng)
     D = Network(discriminator(setting.D_width, setting.init, args.packing), 2, backend=backend, rng=rng)
     averaged = Network(generator(setting.G_width, setting.init), 2, backend=backend)
-    G_optimizer, D_optimizer = setting.G_optimizer.attach(G), setting.D_optimizer.attach(D)
-    loss = BCEWithLogits().on(backend, np.float32)
+    G_optimizer, D_optimizer = setting.G_optimizer.bind(G), setting.D_optimizer.bind(D)
+    loss = BCEWithLogits().bind(backend, np.float32)
 
     def noise(count: int) -> Array:
         return backend.asarray(rng.standard_normal((count, 2), dtype=np.float32))
@@ -142,7 +143,11 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
     moments = {-(-args.steps // part) for part in (64, 16, 4, 1)}
     for step in range(1, args.steps + 1):
         real = backend.asarray(mixture.sample(batch, rng).astype(np.float32))
-        simultaneous_step(G, D, loss, G_optimizer, D_optimizer, real, noise(batch))
+        fake = G.forward(noise(batch))
+        discriminator_gradients(D, loss, real, fake)
+        generator_gradients(G, D, loss, fake)
+        D_optimizer.step()
+        G_optimizer.step()
         if setting.settle:
             G_optimizer.lr = setting.G_optimizer.lr * (1 - step / args.steps)
             D_optimizer.lr = setting.D_optimizer.lr * (1 - step / args.steps)

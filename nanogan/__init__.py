@@ -1,19 +1,21 @@
 """nanogan: generative adversarial networks with every forward and backward pass written by hand.
 
-Read the source in this order: layers, network, losses, optim, gan; then conv and norm.
+Read the source in this order: plain, which is a whole GAN on two pages; then layer, layers, network, losses, optim and
+gan; then conv and norm.
 """
 
 from .backend import NUMPY, Array, get_backend
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
-from .gan import discriminator_step, generator_step, image_to_image_step, simultaneous_step
+from .gan import discriminator_gradients, generator_gradients
 from .initializers import FanIn, Glorot, Normal, Uniform
 from .layer import Layer
-from .layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
+from .layers import Dropout, LeakyReLU, Linear, Maxout, ReLU, Sigmoid, Tanh
 from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam
+from .reshape import Flatten, Pack, Reshape, Upsample
 
 __version__ = "0.1.0"
 
@@ -51,9 +53,7 @@ __all__ = [
     "Tanh",
     "Uniform",
     "Upsample",
-    "discriminator_step",
-    "generator_step",
+    "discriminator_gradients",
+    "generator_gradients",
     "get_backend",
-    "image_to_image_step",
-    "simultaneous_step",
 ]

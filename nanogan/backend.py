@@ -35,8 +35,8 @@ class Backend:
     """How many numbers of patches a convolution multiplies at a time: 2 MiB in float32, two cores' second-level caches.
     Eight times as many cost a DCGAN step a sixth; fewer mean more products, at each of which threads meet."""
 
-    steps_between_looks = 1
-    """Every how many training steps the losses may be looked at: here they lie at hand."""
+    nan_check_every = 1
+    """Check the losses for NaN every this many steps; on a CPU the check is free."""
 
     def asarray(self, host: Array) -> Array:
         """The same numbers as an array of this backend. NumPy shares the memory; a GPU copies."""

@@ -22,7 +22,7 @@ import numpy as np
 from .backend import Array, Shape
 from .errors import InputError, ShapeError
 from .initializers import DEFAULT_INIT, Init
-from .layer import Layer
+from .layer import Declared, Layer
 from .numerics import channel_sums
 
 
@@ -86,19 +86,12 @@ class _Convolution(Layer):
         """(k k C, F)"""
         raise NotImplementedError
 
-    def param_shapes(self) -> dict[str, Shape]:
-        shapes: dict[str, Shape] = {"W": self.weight_shape()}
-        if self.bias:
-            shapes["b"] = (self.c_out,)
-        return shapes
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
+    def declare_params(self) -> dict[str, Declared]:
         """Fans as PyTorch counts them, also for the transposed convolution: fan_in = k k C, fan_out = k k F."""
         fan_in, features = self.weight_shape()
-        values = {"W": self.init.weight(rng, (fan_in, features), fan_in, self.kernel**2 * features)}
-        if self.bias:
-            values["b"] = self.init.bias(rng, (self.c_out,), fan_in)
-        return values
+        W = Declared((fan_in, features), self.init.weight(fan_in, self.kernel**2 * features))
+        b = Declared((self.c_out,), self.init.bias(fan_in))
+        return {"W": W, "b": b} if self.bias else {"W": W}
 
     def expect_image(self, input_shape: Shape) -> None:
         if len(input_shape) != 3 or input_shape[2] != self.c_in:

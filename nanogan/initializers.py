@@ -1,43 +1,58 @@
-"""First values of weights and biases."""
+"""First values of weights and biases: what a layer's `init` can be."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from .backend import Array, Shape
+
+Draw: TypeAlias = "Callable[[np.random.Generator, Shape], Array]"
+"""Makes first values of a shape, on the host."""
+
+
+def zeros(rng: np.random.Generator, shape: Shape) -> Array:
+    return np.zeros(shape)
+
+
+def ones(rng: np.random.Generator, shape: Shape) -> Array:
+    return np.ones(shape)
+
+
+def uniform(bound: float) -> Draw:
+    """uniform(-bound, bound)"""
+    return lambda rng, shape: rng.uniform(-bound, bound, shape)
 
 
 @dataclass(frozen=True)
 class FanIn:
     """uniform(-k, k) with k = 1 / sqrt(fan_in), for weights and biases: what PyTorch's Linear and Conv2d do."""
 
-    def weight(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        bound = 1 / math.sqrt(fan_in)
-        return rng.uniform(-bound, bound, shape)
+    def weight(self, fan_in: int, fan_out: int) -> Draw:
+        return uniform(1 / math.sqrt(fan_in))
 
-    def bias(self, rng: np.random.Generator, shape: Shape, fan_in: int) -> Array:
-        bound = 1 / math.sqrt(fan_in)
-        return rng.uniform(-bound, bound, shape)
+    def bias(self, fan_in: int) -> Draw:
+        return uniform(1 / math.sqrt(fan_in))
 
 
 @dataclass(frozen=True)
 class _ZeroBias:
     """Weights as the subclass says, biases zero."""
 
-    def bias(self, rng: np.random.Generator, shape: Shape, fan_in: int) -> Array:
-        return np.zeros(shape)
+    def bias(self, fan_in: int) -> Draw:
+        return zeros
 
 
 @dataclass(frozen=True)
 class Glorot(_ZeroBias):
     """uniform(-k, k) with k = sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16): Keras's default."""
 
-    def weight(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        bound = math.sqrt(6 / (fan_in + fan_out))
-        return rng.uniform(-bound, bound, shape)
+    def weight(self, fan_in: int, fan_out: int) -> Draw:
+        return uniform(math.sqrt(6 / (fan_in + fan_out)))
 
 
 @dataclass(frozen=True)
@@ -48,8 +63,8 @@ class Normal(_ZeroBias):
     _: KW_ONLY
     mean: float = 0.0
 
-    def weight(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        return rng.normal(self.mean, self.std, shape)
+    def weight(self, fan_in: int, fan_out: int) -> Draw:
+        return lambda rng, shape: rng.normal(self.mean, self.std, shape)
 
 
 @dataclass(frozen=True)
@@ -58,8 +73,8 @@ class Uniform(_ZeroBias):
 
     bound: float
 
-    def weight(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        return rng.uniform(-self.bound, self.bound, shape)
+    def weight(self, fan_in: int, fan_out: int) -> Draw:
+        return uniform(self.bound)
 
 
 Init = FanIn | Glorot | Normal | Uniform

@@ -26,9 +26,10 @@ from .backend import Array, Shape
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .layer import Layer
-from .layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh, Upsample
+from .layers import Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
+from .reshape import Flatten, Reshape, Upsample
 
 COUNTER = "num_batches_tracked"  # PyTorch's BatchNorm keeps it, and uses it only where its momentum is None
 

@@ -1,4 +1,4 @@
-"""The contract that every layer keeps, and how its weights start.
+"""The contract that every layer keeps.
 
 A layer is three verbs, written so that each derivative stands directly under its function:
 
@@ -15,19 +15,31 @@ In every formula dx, dy, dW, db mean d(loss)/d(that). Read `layers.py` next.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .backend import Array, Backend, Shape, Workspace
 from .errors import ShapeError
+from .initializers import Draw, zeros
+
+
+class Declared(NamedTuple):
+    """An array that a layer wants to have: its shape, and how its first values are drawn."""
+
+    shape: Shape
+    first: Draw = zeros
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
 
 
 class Layer(Workspace):
     """Base of all layers: no parameters, and outputs shaped like inputs, unless a layer says otherwise.
 
     A layer is created as a description (`Linear(64, 256)`: its fields and nothing else) and becomes useful when a
-    `Network` binds it, that is, hands it a backend, a dtype, a random generator and views into the flat vectors of
+    `Network` binds it, that is, gives it a backend, a dtype, a random generator and views into the flat vectors of
     parameters, gradients and state. A declared parameter `W` is then `self.W`, and its gradient `self.dW`.
 
     Rules, each held by a test: a layer writes only its own work arrays and gradients, never `x` or `dy`; what it
@@ -35,32 +47,26 @@ class Layer(Workspace):
     """
 
     rng: np.random.Generator
-    couples_batch = False
-    """True where one row's output depends on other rows (batch statistics, packs)."""
+    depends_on_batch = False
+    """True if the output for one row depends on the other rows of the batch (batch statistics, packs)."""
 
     def __getattr__(self, name: str) -> Array:
-        """Only reached where `name` was never set: by a typing mistake, or too early."""
-        raise AttributeError(
-            f"{type(self).__name__} has no {name!r} (W, dW and the like exist once a Network binds it)"
-        )
+        """Only called if `name` was never set: a typing mistake, or too early."""
+        raise AttributeError(f"{type(self).__name__} has no {name!r} (W, dW and so on exist once a Network binds it)")
 
     # ---- what the layer declares
 
-    def param_shapes(self) -> dict[str, Shape]:
-        """Names and shapes of the learned arrays, in the order in which they lie in the flat vector."""
+    def declare_params(self) -> dict[str, Declared]:
+        """The learned arrays by name, in their order in the flat vector."""
         return {}
 
-    def state_shapes(self) -> dict[str, Shape]:
-        """Names and shapes of arrays that are kept and saved but not learned (running statistics)."""
+    def declare_state(self) -> dict[str, Declared]:
+        """The arrays that are kept and saved but not learned (running statistics)."""
         return {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of one output for one input (no batch axis). Raises ShapeError where the input doesn't fit."""
+        """Shape of one output for one input (no batch axis). Raises ShapeError if the input doesn't fit."""
         return input_shape
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
-        """First values, on the host, of every declared parameter and state."""
-        return {}
 
     # ---- what it does
 
@@ -81,45 +87,37 @@ class Layer(Workspace):
 
     @property
     def param_count(self) -> int:
-        return sum(math.prod(shape) for shape in self.param_shapes().values())
+        return sum(declared.size for declared in self.declare_params().values())
 
     @property
     def state_count(self) -> int:
-        return sum(math.prod(shape) for shape in self.state_shapes().values())
+        return sum(declared.size for declared in self.declare_state().values())
 
     def bind(
-        self,
-        backend: Backend,
-        dtype: Any,
-        rng: np.random.Generator,
-        params: Array,
-        grads: Array,
-        state: Array,
+        self, backend: Backend, dtype: Any, rng: np.random.Generator, params: Array, grads: Array, state: Array
     ) -> None:
         """Take views of the three flat vectors, which have exactly this layer's sizes, and fill in first values."""
         self._use(backend, dtype)
         self.rng = rng
-        for name, view in _views(params, self.param_shapes()).items():
+        learned, kept = self.declare_params(), self.declare_state()
+        views = _views(params, learned) | _views(state, kept)
+        for name, (shape, first) in (learned | kept).items():
+            views[name][...] = backend.asarray(first(rng, shape).astype(self.dtype))
+        views |= {"d" + name: gradient for name, gradient in _views(grads, learned).items()}
+        for name, view in views.items():
             setattr(self, name, view)
-        for name, view in _views(grads, self.param_shapes()).items():
-            setattr(self, "d" + name, view)
-        for name, view in _views(state, self.state_shapes()).items():
-            setattr(self, name, view)
-        for name, value in self.initial(rng).items():
-            getattr(self, name)[...] = backend.asarray(value.astype(self.dtype))
 
     def arrays(self) -> dict[str, Array]:
         """Every declared parameter and state by name, as live views."""
-        return {name: getattr(self, name) for name in (*self.param_shapes(), *self.state_shapes())}
+        return {name: getattr(self, name) for name in (*self.declare_params(), *self.declare_state())}
 
 
-def _views(flat: Array, shapes: dict[str, Shape]) -> dict[str, Array]:
-    """`flat` cut into consecutive pieces of the given shapes."""
+def _views(flat: Array, declared: dict[str, Declared]) -> dict[str, Array]:
+    """`flat` cut into consecutive pieces of the declared shapes."""
     views, start = {}, 0
-    for name, shape in shapes.items():
-        end = start + math.prod(shape)
-        views[name] = flat[start:end].reshape(shape)
-        start = end
+    for name, array in declared.items():
+        views[name] = flat[start : start + array.size].reshape(array.shape)
+        start += array.size
     return views
 
 

@@ -1,22 +1,20 @@
-"""The layers of a fully connected GAN, Pack and Upsample, each with its formula, its forward and its derivative.
+"""The layers of a fully connected GAN, each with its formula, its forward pass and its derivative.
 
-Results go to reused work arrays with `out=`, one call a line, so that a step allocates nothing; the plain expression
+Results go to reused work arrays with `out=`, one call per line, so that a step allocates nothing; the plain expression
 stands at the right or in the docstring. `tests/plain.py` has the textbook form of each. Read `network.py` next, which
 runs layers in order.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
 from .backend import Array, Shape
-from .errors import InputError, ShapeError
+from .errors import InputError
 from .initializers import DEFAULT_INIT, Init
-from .layer import Layer, expect_shape
-from .numerics import sigmoid
+from .layer import Declared, Layer, expect_shape
 
 
 @dataclass
@@ -32,21 +30,14 @@ class Linear(Layer):
     bias: bool = True
     init: Init = DEFAULT_INIT
 
-    def param_shapes(self) -> dict[str, Shape]:
-        shapes: dict[str, Shape] = {"W": (self.n_in, self.n_out)}
-        if self.bias:
-            shapes["b"] = (self.n_out,)
-        return shapes
+    def declare_params(self) -> dict[str, Declared]:
+        W = Declared((self.n_in, self.n_out), self.init.weight(self.n_in, self.n_out))
+        b = Declared((self.n_out,), self.init.bias(self.n_in))
+        return {"W": W, "b": b} if self.bias else {"W": W}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         expect_shape(self, input_shape, (self.n_in,))
         return (self.n_out,)
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
-        values = {"W": self.init.weight(rng, (self.n_in, self.n_out), self.n_in, self.n_out)}
-        if self.bias:
-            values["b"] = self.init.bias(rng, (self.n_out,), self.n_in)
-        return values
 
     def forward(self, x: Array, training: bool = True) -> Array:
         self.x = x
@@ -73,19 +64,20 @@ class ReLU(Layer):
     """y = max(x, 0), elementwise."""
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        self.y = self.buffer("y", x.shape)
-        return self.xp.maximum(x, 0, out=self.y)
+        self.x = x
+        return self.xp.maximum(x, 0, out=self.buffer("y", x.shape))
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = dy [y > 0]      (the derivative at the kink, x = 0, is taken as 0)"""
-        positive = self.buffer("positive", dy.shape, dtype=bool)
-        self.xp.greater(self.y, 0, out=positive)
-        return self.xp.multiply(dy, positive, out=self.buffer("dx", dy.shape))
+        """dx = dy [x > 0]      (the derivative at the kink, x = 0, is taken as 0)"""
+        dx = self.buffer("dx", dy.shape)
+        self.xp.greater(self.x, 0, out=dx)  # 1 if x > 0, else 0
+        dx *= dy
+        return dx
 
 
 @dataclass
 class LeakyReLU(Layer):
-    """y = x where x > 0, else slope x; that is max(x, slope x), as 0 <= slope <= 1."""
+    """y = x if x > 0, else slope x; that is max(x, slope x), because 0 <= slope <= 1."""
 
     _: KW_ONLY
     slope: float = 0.2  # DCGAN, section 4
@@ -97,15 +89,15 @@ class LeakyReLU(Layer):
     def forward(self, x: Array, training: bool = True) -> Array:
         self.x = x
         y = self.buffer("y", x.shape)
-        self.xp.multiply(x, self.slope, out=y)
+        self.xp.multiply(x, self.slope, out=y)  # slope x
         return self.xp.maximum(x, y, out=y)
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = dy where x > 0, else slope dy"""
+        """dx = dy if x > 0, else slope dy"""
         dx = self.buffer("dx", dy.shape)
-        self.xp.greater(self.x, 0, out=dx)  # 1 or 0
+        self.xp.greater(self.x, 0, out=dx)  # 1 if x > 0, else 0
         dx *= 1 - self.slope
-        dx += self.slope  # y's slope, 1 or `slope` (maximum with a number would do it in one call of thrice the time)
+        dx += self.slope  # 1 or slope
         dx *= dy
         return dx
 
@@ -122,22 +114,31 @@ class Tanh(Layer):
         """dx = dy (1 - y^2)"""
         dx = self.buffer("dx", dy.shape)
         self.xp.multiply(self.y, self.y, out=dx)
-        self.xp.subtract(1, dx, out=dx)
-        return self.xp.multiply(dx, dy, out=dx)
+        self.xp.subtract(1, dx, out=dx)  # 1 - y^2
+        dx *= dy
+        return dx
 
 
 @dataclass
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)), elementwise; in (0, 1)."""
+    """y = 1 / (1 + exp(-x)), elementwise; in (0, 1). `numerics.sigmoid` explains the form that is computed."""
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        self.y = self.buffer("y", x.shape)
-        return sigmoid(self.xp, x, out=self.y, work=self.buffer("work", x.shape))
+        y, e = self.buffer("y", x.shape), self.buffer("e", x.shape)
+        self.xp.abs(x, out=e)
+        self.xp.negative(e, out=e)
+        self.xp.exp(e, out=e)  # exp(-|x|)
+        self.xp.greater_equal(x, 0, out=y)  # 1 if x >= 0, else 0
+        self.xp.maximum(e, y, out=y)  # 1 if x >= 0, else e
+        e += 1
+        y /= e
+        self.y = y
+        return y
 
     def backward_input(self, dy: Array) -> Array:
         """dx = dy y (1 - y)"""
         dx = self.buffer("dx", dy.shape)
-        self.xp.subtract(1, self.y, out=dx)
+        self.xp.subtract(1, self.y, out=dx)  # 1 - y
         dx *= self.y
         dx *= dy
         return dx
@@ -160,17 +161,14 @@ class Maxout(Layer):
         if self.pieces < 1:
             raise InputError(f"{self}: pieces must be at least 1")
 
-    def param_shapes(self) -> dict[str, Shape]:
-        return {"W": (self.n_in, self.pieces * self.n_out), "b": (self.pieces * self.n_out,)}
+    def declare_params(self) -> dict[str, Declared]:
+        outputs = self.pieces * self.n_out
+        W = Declared((self.n_in, outputs), self.init.weight(self.n_in, outputs))
+        return {"W": W, "b": Declared((outputs,), self.init.bias(self.n_in))}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         expect_shape(self, input_shape, (self.n_in,))
         return (self.n_out,)
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
-        shapes = self.param_shapes()
-        W = self.init.weight(rng, shapes["W"], self.n_in, self.pieces * self.n_out)
-        return {"W": W, "b": self.init.bias(rng, shapes["b"], self.n_in)}
 
     def forward(self, x: Array, training: bool = True) -> Array:
         self.x = x
@@ -211,121 +209,6 @@ class Maxout(Layer):
 
     def _input_gradient(self, dlines: Array) -> Array:
         return self.xp.matmul(dlines, self.W.T, out=self.buffer("dx", self.x.shape))
-
-
-@dataclass
-class Reshape(Layer):
-    """y = x with every input laid out anew, in the same order: (N, ...) -> (N, *shape)"""
-
-    shape: Shape
-
-    def __post_init__(self) -> None:
-        self.shape = tuple(self.shape)
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        if math.prod(input_shape) != math.prod(self.shape):
-            raise ShapeError(
-                f"{self}: expected {math.prod(self.shape)} numbers an input, got {math.prod(input_shape)} {input_shape}"
-            )
-        return self.shape
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        self.input_shape = x.shape
-        return x.reshape(len(x), *self.shape)
-
-    def backward_input(self, dy: Array) -> Array:
-        """dx = dy, laid out as x was"""
-        return dy.reshape(self.input_shape)
-
-
-@dataclass
-class Flatten(Layer):
-    """y = x with every input as one row: (N, H, W, C) -> (N, H W C)"""
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return (math.prod(input_shape),)
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        self.input_shape = x.shape
-        return x.reshape(len(x), -1)
-
-    def backward_input(self, dy: Array) -> Array:
-        """dx = dy, laid out as x was"""
-        return dy.reshape(self.input_shape)
-
-
-@dataclass
-class Pack(Layer):
-    """y = every `size` inputs in a row as one, side by side on their last axis: (N, ..., C) -> (N / size, ..., size C)
-
-    At the head of a discriminator it makes a packed GAN: D judges `size` samples at once, all real or all generated, so
-    that it sees what no single sample shows, that the generated ones are too much alike (Lin et al. 2018, PacGAN).
-    """
-
-    size: int
-
-    def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InputError(f"{self}: size must be at least 1")
-        self.couples_batch = self.size > 1
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], self.size * input_shape[-1])
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        if len(x) % self.size:
-            raise ShapeError(f"{self}: expected a batch of a multiple of {self.size} inputs, got {len(x)}")
-        n, shape = len(x) // self.size, x.shape[1:]
-        y = self.buffer("y", (n, *shape[:-1], self.size, shape[-1]))
-        y[...] = self.xp.moveaxis(x.reshape(n, self.size, *shape), 1, -2)
-        return y.reshape(n, *self.output_shape(shape))
-
-    def backward_input(self, dy: Array) -> Array:
-        """dx = dy, cut into what each input gave it"""
-        n, channels = len(dy), dy.shape[-1] // self.size
-        inputs = dy.reshape(*dy.shape[:-1], self.size, channels)
-        dx = self.buffer("dx", (n, self.size, *dy.shape[1:-1], channels))
-        dx[...] = self.xp.moveaxis(inputs, -2, 1)
-        return dx.reshape(n * self.size, *dy.shape[1:-1], channels)
-
-
-@dataclass
-class Upsample(Layer):
-    """y[n, i, j] = x[n, i // factor, j // factor]: each pixel becomes a square of them (nearest neighbour).
-
-    x: (N, H, W, C)   y: (N, factor H, factor W, C)
-    """
-
-    factor: int
-
-    def __post_init__(self) -> None:
-        if self.factor < 1:
-            raise InputError(f"{self}: factor must be at least 1")
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 3:
-            raise ShapeError(f"{self}: expected inputs of shape (height, width, channels), got {input_shape}")
-        height, width, channels = input_shape
-        return (self.factor * height, self.factor * width, channels)
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        self.input_shape = x.shape
-        y = self.buffer("y", (len(x), *self.output_shape(x.shape[1:])))
-        for pixels in self._of_each_square(y):
-            pixels[...] = x
-        return y
-
-    def backward_input(self, dy: Array) -> Array:
-        """dx = sum of dy over each square"""
-        dx = self.buffer("dx", self.input_shape)
-        dx[...] = 0
-        for pixels in self._of_each_square(dy):
-            dx += pixels
-        return dx
-
-    def _of_each_square(self, y: Array) -> list[Array]:
-        """The first pixels of all squares, the second ones, ...: factor^2 views like x."""
-        return [y[:, i :: self.factor, j :: self.factor] for i in range(self.factor) for j in range(self.factor)]
 
 
 @dataclass

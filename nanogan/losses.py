@@ -2,12 +2,10 @@
 
 x is what a network gave, t the target (an array like x, or a number for all of it: 1.0 real, 0.0 fake).
 
-    forward(x, t) -> value          a number, as an array of no axes on the backend; float(value) waits for a GPU
-    backward(x, t, out) -> dx       d(value)/dx, like x
+    forward(x, t) -> value      a number, as an array of no axes on the backend; float(value) waits for a GPU
+    backward(x, t) -> dx        d(value)/dx, like x
 
-Neither keeps anything for the other, so they may be called in any order. What `backward` returns is valid until its
-next call; `out` keeps two of them apart.
-Read `optim.py` next.
+Neither keeps anything for the other, so they may be called in any order. Read `optim.py` next.
 """
 
 from __future__ import annotations
@@ -25,7 +23,10 @@ from .numerics import sigmoid
 
 @dataclass
 class Loss(Workspace):
-    """Base of the losses: elementwise terms, then their mean over all numbers ("mean") or their sum ("sum")."""
+    """Base of the losses: one term per value of x, then their mean over all values ("mean") or their sum ("sum").
+
+    A loss computes in float32 on NumPy; `bind` gives one that computes elsewhere.
+    """
 
     _: KW_ONLY
     reduction: str = "mean"
@@ -34,190 +35,158 @@ class Loss(Workspace):
         if self.reduction not in ("mean", "sum"):
             raise InputError(f"{self}: reduction is 'mean' or 'sum'")
 
-    def on(self, backend: Backend = NUMPY, dtype: Any = np.float32) -> Loss:
+    def bind(self, backend: Backend = NUMPY, dtype: Any = np.float32) -> Loss:
         """This loss, computing on `backend` in `dtype`."""
         bound = copy(self)
         bound._use(backend, dtype)
         return bound
 
     def forward(self, x: Array, t: Array | float) -> Array:
-        terms = self.terms(x, self._target(x, t), self.buffer("terms", x.shape))
+        terms = self.terms(x, self.checked(x, t))
         return terms.mean() if self.reduction == "mean" else terms.sum()
 
-    def backward(self, x: Array, t: Array | float, out: Array | None = None) -> Array:
-        dx = self.buffer("dx", x.shape) if out is None else out
-        self.slopes(x, self._target(x, t), dx)
+    def backward(self, x: Array, t: Array | float) -> Array:
+        """The terms' gradient, divided by their number if the loss is their mean. Valid until the next call."""
+        dx = self.gradient(x, self.checked(x, t))
         if self.reduction == "mean":
-            dx /= x.size
+            dx /= self.count(x)
         return dx
 
-    def _target(self, x: Array, t: Array | float) -> Array | float:
-        """t, if x and t fit the loss and each other: nothing is cast or broadcast in silence."""
+    def terms(self, x: Array, t: Array | float) -> Array:
+        """Each value's share of the loss, before the mean."""
+        raise NotImplementedError
+
+    def gradient(self, x: Array, t: Array | float) -> Array:
+        """d(term)/dx, elementwise."""
+        raise NotImplementedError
+
+    def count(self, x: Array) -> int:
+        """How many terms there are."""
+        return x.size
+
+    def probability(self, x: Array) -> Array:
+        """What the discriminator's outputs x say: the probability that an image is real."""
+        return x
+
+    def checked(self, x: Array, t: Array | float) -> Array | float:
+        """t. Raises TypeError or ShapeError if x and t don't fit the loss and each other: nothing is broadcast."""
         if x.dtype != self.dtype:
-            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.on(backend, dtype)")
-        if not isinstance(t, (int, float)) and t.shape != x.shape:
+            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
+        if isinstance(t, (int, float)):
+            return float(t)  # a NumPy number would promote float32 to float64
+        if t.shape != x.shape:
             raise ShapeError(f"{self}: expected a target of shape {x.shape}, got {t.shape}")
         return t
 
-    def terms(self, x: Array, t: Array | float, out: Array) -> Array:
-        """out = each element's share of the loss, before the mean."""
-        raise NotImplementedError
-
-    def slopes(self, x: Array, t: Array | float, out: Array) -> Array:
-        """out = d(term)/dx, elementwise."""
-        raise NotImplementedError
-
-    def probability(self, x: Array) -> Array:
-        """What outputs x of the discriminator say: the probability that an image is real. Valid until the next call."""
-        return x
-
 
 class BCEWithLogits(Loss):
-    """Binary cross-entropy of the probability sigmoid(x), x being a logit:
+    """Binary cross-entropy of the probability sigmoid(x), where x is a logit:
 
         -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x))  =  max(x, 0) - x t + log1p(exp(-|x|))
 
     The right side is the one computed: it never overflows and never takes the log of 0.
     """
 
-    def terms(self, x: Array, t: Array | float, out: Array) -> Array:
-        xp, work = self.xp, self.buffer("work", x.shape)
-        xp.abs(x, out=out)
-        xp.negative(out, out=out)
-        xp.exp(out, out=out)
-        xp.log1p(out, out=out)  # log1p(exp(-|x|))
-        xp.maximum(x, 0, out=work)
-        out += work
-        xp.multiply(x, t, out=work)
-        out -= work
-        return out
+    def terms(self, x: Array, t: Array | float) -> Array:
+        return self.xp.maximum(x, 0) - x * t + self.xp.log1p(self.xp.exp(-abs(x)))
 
-    def slopes(self, x: Array, t: Array | float, out: Array) -> Array:
+    def gradient(self, x: Array, t: Array | float) -> Array:
         """sigmoid(x) - t"""
-        sigmoid(self.xp, x, out=out, work=self.buffer("work", x.shape))
-        out -= t
-        return out
+        return sigmoid(self.xp, x) - t
 
     def probability(self, x: Array) -> Array:
-        return sigmoid(self.xp, x, out=self.buffer("probability", x.shape), work=self.buffer("work", x.shape))
+        return sigmoid(self.xp, x)
 
 
 class BCE(Loss):
     """Binary cross-entropy of a probability x in [0, 1]:  -t log x - (1 - t) log(1 - x)
 
-    Each log is clamped at -100, as PyTorch's BCELoss does, so that x = 0 and x = 1 give a finite loss. Prefer
+    Each log is clamped at -100, like in PyTorch's BCELoss, so that x = 0 and x = 1 give a finite loss. Prefer
     BCEWithLogits: a sigmoid that has rounded to 0 or 1 has lost the gradient that this loss would need.
     """
 
-    def terms(self, x: Array, t: Array | float, out: Array) -> Array:
-        xp, work, part = self.xp, self.buffer("work", x.shape), self.buffer("part", x.shape)
-        self._clamped_log(x, out)
-        out *= t  # t log x
-        xp.subtract(1, x, out=work)
-        self._clamped_log(work, work)
-        xp.multiply(work, t, out=part)
-        work -= part  # (1 - t) log(1 - x), exactly 0 where t = 1
-        out += work
-        return xp.negative(out, out=out)
+    def terms(self, x: Array, t: Array | float) -> Array:
+        return -(t * self._log(x) + (1 - t) * self._log(1 - x))
 
-    def _clamped_log(self, x: Array, out: Array) -> None:
-        """out = max(log x, -100), without asking for the log of 0."""
-        self.xp.maximum(x, float(np.finfo(x.dtype).smallest_subnormal), out=out)
-        self.xp.log(out, out=out)
-        self.xp.maximum(out, -100, out=out)
+    def _log(self, x: Array) -> Array:
+        """max(log x, -100), without asking for the log of 0"""
+        positive = self.xp.maximum(x, float(np.finfo(x.dtype).smallest_subnormal))
+        return self.xp.maximum(self.xp.log(positive), -100)
 
-    def slopes(self, x: Array, t: Array | float, out: Array) -> Array:
+    def gradient(self, x: Array, t: Array | float) -> Array:
         """(x - t) / max(x (1 - x), 1e-12); the bound is PyTorch's too, and keeps the quotient finite at 0 and 1"""
-        xp, work = self.xp, self.buffer("work", x.shape)
-        xp.subtract(1, x, out=work)
-        work *= x
-        xp.maximum(work, 1e-12, out=work)
-        xp.subtract(x, t, out=out)
-        return xp.divide(out, work, out=out)
+        return (x - t) / self.xp.maximum(x * (1 - x), 1e-12)
 
 
 class L1(Loss):
-    """|x - t|: the distance that keeps an image near its target without preferring blur as strongly as MSE."""
+    """|x - t|: the distance that keeps an image near its target without preferring blur as strongly as MSE.
 
-    def terms(self, x: Array, t: Array | float, out: Array) -> Array:
-        self.xp.subtract(x, t, out=out)
-        return self.xp.abs(out, out=out)
+    L1 and MSE see whole images, so their results go to work arrays.
+    """
 
-    def slopes(self, x: Array, t: Array | float, out: Array) -> Array:
+    def terms(self, x: Array, t: Array | float) -> Array:
+        terms = self.buffer("terms", x.shape)
+        self.xp.subtract(x, t, out=terms)
+        return self.xp.abs(terms, out=terms)  # abs(x - t)
+
+    def gradient(self, x: Array, t: Array | float) -> Array:
         """sign(x - t)      (0 at the kink, x = t)"""
-        self.xp.subtract(x, t, out=out)
-        return self.xp.sign(out, out=out)
+        dx = self.buffer("dx", x.shape)
+        self.xp.subtract(x, t, out=dx)
+        return self.xp.sign(dx, out=dx)  # sign(x - t)
 
 
 class MSE(Loss):
     """(x - t)^2: as a GAN loss, least squares (Mao et al. 2017)."""
 
-    def terms(self, x: Array, t: Array | float, out: Array) -> Array:
-        self.xp.subtract(x, t, out=out)
-        return self.xp.multiply(out, out, out=out)
+    def terms(self, x: Array, t: Array | float) -> Array:
+        terms = self.buffer("terms", x.shape)
+        self.xp.subtract(x, t, out=terms)
+        return self.xp.multiply(terms, terms, out=terms)  # (x - t)**2
 
-    def slopes(self, x: Array, t: Array | float, out: Array) -> Array:
+    def gradient(self, x: Array, t: Array | float) -> Array:
         """2 (x - t)"""
-        self.xp.subtract(x, t, out=out)
-        return self.xp.multiply(out, 2, out=out)
+        dx = self.buffer("dx", x.shape)
+        self.xp.subtract(x, t, out=dx)
+        return self.xp.multiply(dx, 2, out=dx)  # 2 * (x - t)
 
 
 class CrossEntropy(Loss):
-    """Cross-entropy of the classes' probabilities p = softmax(x), x being logits, with the true class t of each row:
+    """Cross-entropy of the classes' probabilities p = softmax(x) with the true class t of each row:
 
         -log p_t  =  log(sum_k exp(x_k)) - x_t        p_k = exp(x_k) / sum_j exp(x_j)
 
-    x: (N, K)   t: (N,) integers in 0 ... K - 1. One term a row, so "mean" divides by N. Each row's largest logit is
+    x: (N, K) logits   t: (N,) integers in 0 ... K - 1. There is one term per row. Each row's largest logit is
     subtracted first: p doesn't change, and no exp overflows. Not a GAN's loss: it trains the classifier that judges
-    one (`classifier.py`).
+    one (`metrics/classifier.py`).
     """
 
-    def forward(self, x: Array, t: Array | float) -> Array:
-        """The mean (or sum) over the rows of log(sum_k exp(x_k)) - x_t"""
-        is_target = self._is_target(x, t)
-        shifted, work = self._shifted(x), self.buffer("work", x.shape)
-        self.xp.exp(shifted, out=work)
-        terms = work.sum(axis=1, out=self.buffer("terms", x.shape[:1]))
-        self.xp.log(terms, out=terms)
-        self.xp.multiply(shifted, is_target, out=work)  # x_t - max_k x_k in one place of each row, else 0
-        total = terms.sum() - work.sum()
-        return total / len(x) if self.reduction == "mean" else total
+    def terms(self, x: Array, t: Array | float) -> Array:
+        shifted = x - x.max(axis=1, keepdims=True)
+        x_t = (shifted * self._is_target(x, t)).sum(axis=1)
+        return self.xp.log(self.xp.exp(shifted).sum(axis=1)) - x_t
 
-    def backward(self, x: Array, t: Array | float, out: Array | None = None) -> Array:
-        """dx_k = (p_k - [k = t]) / N, or without the N for a sum:
+    def gradient(self, x: Array, t: Array | float) -> Array:
+        """p_k - [k = t], because d(log sum_j exp(x_j))/dx_k = exp(x_k) / sum_j exp(x_j) = p_k"""
+        return self.probability(x) - self._is_target(x, t)
 
-        d(log sum_j exp(x_j))/dx_k = exp(x_k) / sum_j exp(x_j) = p_k,   d(x_t)/dx_k = [k = t]
-        """
-        is_target = self._is_target(x, t)
-        dx = self.buffer("dx", x.shape) if out is None else out
-        self.xp.exp(self._shifted(x), out=dx)
-        dx /= dx.sum(axis=1, keepdims=True, out=self.buffer("row", (len(x), 1)))
-        dx -= is_target
-        if self.reduction == "mean":
-            dx /= len(x)
-        return dx
+    def count(self, x: Array) -> int:
+        return len(x)
 
-    def _shifted(self, x: Array) -> Array:
-        """x - max_k x_k"""
-        largest = x.max(axis=1, keepdims=True, out=self.buffer("row", (len(x), 1)))
-        return self.xp.subtract(x, largest, out=self.buffer("shifted", x.shape))
+    def probability(self, x: Array) -> Array:
+        """softmax(x): (N, K), each row with sum 1."""
+        p = self.xp.exp(x - x.max(axis=1, keepdims=True))
+        return p / p.sum(axis=1, keepdims=True)
 
-    def _is_target(self, x: Array, t: Array | float) -> Array:
-        """[k = t] for every row and class, as 1 and 0: (N, K)
+    def _is_target(self, x: Array, t: Any) -> Array:
+        """[k = t] for every row and class: (N, K) of True and False"""
+        return t[:, None] == self.xp.arange(x.shape[1])
 
-        Raises TypeError or ShapeError unless x and t fit the loss and each other. That 0 <= t < K is not looked at, as
-        it would wait for a GPU: a label outside belongs to no class.
-        """
+    def checked(self, x: Array, t: Array | float) -> Array | float:
+        """See `Loss`. That 0 <= t < K is not checked, because that would wait for a GPU: another t has no class."""
         if x.dtype != self.dtype:
-            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.on(backend, dtype)")
+            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
         if isinstance(t, (int, float)) or x.ndim != 2 or t.shape != x.shape[:1] or t.dtype.kind not in "iu":
             got = f"{x.shape} and {t if isinstance(t, (int, float)) else f'{t.dtype} {t.shape}'}"
             raise ShapeError(f"{self}: expected logits (N, K) and integer targets (N,), got {got}")
-        classes = self.xp.arange(x.shape[1])
-        return self.xp.equal(t[:, None], classes, out=self.buffer("is target", x.shape))
-
-    def probability(self, x: Array) -> Array:
-        """softmax(x): (N, K), each row with sum 1. A new array."""
-        p = self.xp.exp(x - x.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        return p
+        return t

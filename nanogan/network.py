@@ -35,8 +35,8 @@ class Sequential(Layer):
         return f"{type(self).__name__}([{', '.join(map(repr, self.layers))}])"
 
     @property
-    def couples_batch(self) -> bool:  # type: ignore[override]
-        return any(layer.couples_batch for layer in self.layers)
+    def depends_on_batch(self) -> bool:  # type: ignore[override]
+        return any(layer.depends_on_batch for layer in self.layers)
 
     @property
     def param_count(self) -> int:

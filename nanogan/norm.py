@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
-import numpy as np
-
 from .backend import Array, Shape
 from .errors import InputError, ShapeError
-from .layer import Layer
+from .initializers import ones, zeros
+from .layer import Declared, Layer
 from .numerics import channel_sums
 
 
@@ -35,26 +34,22 @@ class BatchNorm(Layer):
     _: KW_ONLY
     momentum: float = 0.1
     eps: float = 1e-5
-    couples_batch = True
+    depends_on_batch = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.momentum <= 1 or self.eps <= 0:
             raise InputError(f"{self}: momentum must lie in [0, 1], and eps must be positive")
 
-    def param_shapes(self) -> dict[str, Shape]:
-        return {"gamma": (self.channels,), "beta": (self.channels,)}
+    def declare_params(self) -> dict[str, Declared]:
+        return {"gamma": Declared((self.channels,), ones), "beta": Declared((self.channels,), zeros)}
 
-    def state_shapes(self) -> dict[str, Shape]:
-        return {"running_mean": (self.channels,), "running_var": (self.channels,)}
+    def declare_state(self) -> dict[str, Declared]:
+        return {"running_mean": Declared((self.channels,), zeros), "running_var": Declared((self.channels,), ones)}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if input_shape[-1:] != (self.channels,):
             raise ShapeError(f"{self}: expected inputs whose last axis has {self.channels} channels, got {input_shape}")
         return input_shape
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
-        zeros, ones = np.zeros(self.channels), np.ones(self.channels)
-        return {"gamma": ones, "beta": zeros, "running_mean": zeros, "running_var": ones}
 
     def forward(self, x: Array, training: bool = True) -> Array:
         self.training = training

@@ -1,4 +1,4 @@
-"""Functions that layers and losses share, in the forms that neither overflow nor lose digits."""
+"""Sums and functions in the forms that neither overflow nor lose digits."""
 
 from __future__ import annotations
 
@@ -7,23 +7,15 @@ from typing import Any
 from .backend import Array
 
 
-def sigmoid(xp: Any, x: Array, out: Array, work: Array) -> Array:
-    """out = 1 / (1 + exp(-x)), elementwise. `work` is an array like x, and is overwritten.
+def sigmoid(xp: Any, x: Array) -> Array:
+    """1 / (1 + exp(-x)), elementwise; a new array.
 
     exp(-x) overflows for large negative x, so both signs are written with e = exp(-|x|) <= 1:
 
         x >= 0:  1 / (1 + e)        x < 0:  e / (1 + e)
-
-    As e <= 1, both numerators are max(e, [x >= 0]).
     """
-    xp.abs(x, out=work)
-    xp.negative(work, out=work)
-    xp.exp(work, out=work)  # e
-    xp.greater_equal(x, 0, out=out)  # [x >= 0], as 0.0 or 1.0
-    xp.maximum(work, out, out=out)
-    work += 1
-    out /= work
-    return out
+    e = xp.exp(-abs(x))
+    return xp.maximum(e, x >= 0) / (1 + e)  # because e <= 1, both numerators are max(e, [x >= 0])
 
 
 def channel_sums(x: Array, work: Array, out: Array | None = None) -> Array:

@@ -1,7 +1,7 @@
 """How a flat vector of parameters follows its gradient: SGD with momentum, and Adam.
 
-An optimizer is created as a description (`Adam(lr=2e-4)`) and attached to a network, whose `params` it then updates
-in place from `grads`. Read `gan.py` next.
+An optimizer is created as a description (`Adam(lr=2e-4)`) and bound to a network, whose `params` it then updates in
+place from `grads`. Read `gan.py` next.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Optimizer:
         if self.lr <= 0 or self.weight_decay < 0:
             raise InputError(f"{self}: lr must be positive and weight_decay not negative")
 
-    def attach(self: AnyOptimizer, network: Trainable) -> AnyOptimizer:
+    def bind(self: AnyOptimizer, network: Trainable) -> AnyOptimizer:
         """A copy of this optimizer, with fresh moments, that updates `network`."""
-        attached = copy(self)
-        attached._own(network)
-        return attached
+        bound = copy(self)
+        bound._take(network)
+        return bound
 
-    def _own(self, network: Trainable) -> None:
+    def _take(self, network: Trainable) -> None:
         self.backend, self.params = network.backend, network.params
         xp = self.backend.xp
         self.t = 0  # steps taken
@@ -111,11 +111,9 @@ class Adam(Optimizer):
         p <- p - lr m^ / (sqrt(v^) + eps)         m^ = m / (1 - beta1^t),  v^ = v / (1 - beta2^t)
 
     The means start at 0; dividing by 1 - beta^t takes that bias away. eps is added after the root of the *corrected*
-    v^, as the paper and PyTorch do it.
+    v^, as the paper and PyTorch do it. The constants are gathered in two numbers, which saves two passes over memory:
 
-    Two passes over memory are saved by keeping M = m / (1 - beta1) and V = v / (1 - beta2) instead, which follow
-    M <- beta1 M + g and V <- beta2 V + g^2; the constant factors move into the two numbers `root_scale` and `rate`.
-    `moments`, and so checkpoints, hold M and V under the names m and v.
+        lr m^ / (sqrt(v^) + eps)  =  m / (scale sqrt(v) + offset)
     """
 
     _: KW_ONLY
@@ -130,19 +128,22 @@ class Adam(Optimizer):
             raise InputError(f"{self}: each beta must lie in [0, 1) and eps must be positive")
 
     def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        xp, (M, V), (beta1, beta2) = self.backend.xp, moments, self.betas
-        rate = self.lr * (1 - beta1) / (1 - beta1**self.t)  # lr m^ = rate M
-        root_scale = math.sqrt((1 - beta2) / (1 - beta2**self.t))  # sqrt(v^) = root_scale sqrt(V)
+        xp, (m, v), (beta1, beta2) = self.backend.xp, moments, self.betas
+        rate = self.lr / (1 - beta1**self.t)  # lr m^ = rate m
+        scale = 1 / (rate * math.sqrt(1 - beta2**self.t))
+        offset = self.eps / rate
         if self.backend.adam_kernel:  # the lines below in one pass over memory
-            self.backend.adam_kernel(g, beta1, beta2, root_scale / rate, self.eps / rate, p, M, V)
+            self.backend.adam_kernel(g, beta1, 1 - beta1, beta2, 1 - beta2, scale, offset, p, m, v)
             return
-        M *= beta1
-        M += g
+        m *= beta1
+        xp.multiply(g, 1 - beta1, out=work)
+        m += work  # m <- beta1 m + (1 - beta1) g
+        v *= beta2
         xp.multiply(g, g, out=work)
-        V *= beta2
-        V += work
-        xp.sqrt(V, out=work)
-        work *= root_scale / rate
-        work += self.eps / rate
-        xp.divide(M, work, out=work)  # rate M / (root_scale sqrt(V) + eps)
-        p -= work
+        work *= 1 - beta2
+        v += work  # v <- beta2 v + (1 - beta2) g^2
+        xp.sqrt(v, out=work)
+        work *= scale
+        work += offset
+        xp.divide(m, work, out=work)
+        p -= work  # p <- p - m / (scale sqrt(v) + offset)

@@ -53,8 +53,8 @@ def layer_case(layer: Layer, input_shape: Shape, training: bool = True, **also: 
     dx = bound.backward(dy)
     expected = {"y": y, "dx": dx}
     if training:
-        expected |= {"d" + name: getattr(bound, "d" + name) for name in bound.param_shapes()}
-        expected |= {name: getattr(bound, name) for name in bound.state_shapes()}
+        expected |= {"d" + name: getattr(bound, "d" + name) for name in bound.declare_params()}
+        expected |= {name: getattr(bound, name) for name in bound.declare_state()}
     return given | {"x": x, "dy": dy}, expected
 
 
@@ -100,26 +100,22 @@ def copy_case(back: bool) -> Case:
 def loss_case() -> Case:
     rng = np.random.default_rng(0)
     x, t = 3 * rng.standard_normal((6, 1)), rng.uniform(0, 1, (6, 1))
-    loss = BCEWithLogits().on(NUMPY, np.float64)
+    loss = BCEWithLogits().bind(NUMPY, np.float64)
     return {"x": x, "t": t}, {"loss": loss.forward(x, t), "dx": loss.backward(x, t)}
 
 
 def adam_case() -> Case:
-    """The last of three steps, from the moments before it; the library keeps m / (1 - beta1) and v / (1 - beta2)."""
+    """The last of three steps, from the moments before it."""
     rng = np.random.default_rng(0)
     player: Any = SimpleNamespace(backend=NUMPY, params=rng.standard_normal(5), grads=np.zeros(5))
-    optimizer = Adam(lr=0.1, betas=(0.5, 0.9), eps=1e-3).attach(player)
+    optimizer = Adam(lr=0.1, betas=(0.5, 0.9), eps=1e-3).bind(player)
     given: Names = {"beta1": 0.5, "beta2": 0.9, "lr": 0.1, "eps": 1e-3, "t": 3}
     for _ in range(3):
-        moments = {"m": 0.5 * optimizer.moments["m"], "v": (1 - 0.9) * optimizer.moments["v"]}
+        moments = {name: moment.copy() for name, moment in optimizer.moments.items()}
         player.grads[...] = rng.standard_normal(5)
         given |= {"p": player.params.copy(), "g": player.grads.copy(), **moments}
         optimizer.step()
-    return given, {
-        "p": player.params,
-        "m": 0.5 * optimizer.moments["m"],
-        "v": (1 - 0.9) * optimizer.moments["v"],
-    }
+    return given, {"p": player.params, **optimizer.moments}
 
 
 CASES: dict[str, Callable[[], Case]] = {

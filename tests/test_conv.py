@@ -11,6 +11,7 @@ import pytest
 from cases import random_like
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from steps import discriminator_step, generator_step
 
 from nanogan import (
     NUMPY,
@@ -32,11 +33,10 @@ from nanogan import (
     Reshape,
     ShapeError,
     Tanh,
-    discriminator_step,
-    generator_step,
 )
 from nanogan.backend import Array, Backend
 from nanogan.conv import col2im, im2col, windows
+from nanogan.gan import discriminator_gradients, generator_gradients
 from nanogan.gradcheck.checks import check_layer, check_step
 
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))
@@ -211,10 +211,10 @@ def small_dcgan(backend: Backend, batch_norm_in_D: bool) -> tuple[Network, Netwo
 @pytest.mark.parametrize("batch_norm_in_D", [False, True])
 def test_both_steps_of_a_dcgan_are_the_slopes_of_their_losses(backend: Backend, batch_norm_in_D: bool) -> None:
     G, D, real, z = small_dcgan(backend, batch_norm_in_D)
-    loss = BCEWithLogits().on(backend, np.float64)
+    loss = BCEWithLogits().bind(backend, np.float64)
     for report in (
-        check_step(lambda still: discriminator_step(G, D, loss, still, real, z, real_label=0.9), D, G, count=4),
-        check_step(lambda still: generator_step(G, D, loss, still, z), G, D, count=4),
+        check_step(lambda: discriminator_gradients(D, loss, real, G.forward(z), real_label=0.9), D, G, count=4),
+        check_step(lambda: generator_gradients(G, D, loss, G.forward(z)), G, D, count=4),
     ):
         assert report.passed, report
         assert all(row.checked for row in report.rows), report
@@ -223,16 +223,16 @@ def test_both_steps_of_a_dcgan_are_the_slopes_of_their_losses(backend: Backend, 
 def test_batch_norm_in_D_never_mixes_real_and_fake(backend: Backend) -> None:
     """What D says of real images doesn't depend on the fake ones in the step, nor do its running averages mix them."""
     G, D, real, z = small_dcgan(backend, batch_norm_in_D=True)
-    loss = BCEWithLogits().on(backend, np.float64)
+    loss = BCEWithLogits().bind(backend, np.float64)
     start = backend.to_host(D.state).copy()
     alone = []
     for images in (real, G.forward(z)):
         alone.append(backend.to_host(D.forward(images)).copy())
     followed = backend.to_host(D.state).copy()
     D.state[...] = backend.asarray(start)
-    _, on_real, on_fake = discriminator_step(G, D, loss, SGD(lr=1e-12).attach(D), real, z)
-    np.testing.assert_allclose(backend.to_host(on_real), alone[0], rtol=1e-9)
-    np.testing.assert_allclose(backend.to_host(on_fake), alone[1], rtol=1e-9)
+    _, real_logits, fake_logits = discriminator_step(G, D, loss, SGD(lr=1e-12).bind(D), real, z)
+    np.testing.assert_allclose(backend.to_host(real_logits), alone[0], rtol=1e-9)
+    np.testing.assert_allclose(backend.to_host(fake_logits), alone[1], rtol=1e-9)
     np.testing.assert_allclose(backend.to_host(D.state), followed, rtol=1e-9)
 
 
@@ -240,8 +240,8 @@ def dcgan_peaks(n: int, batch_norm_in_D: bool, steps: int = 3) -> list[int]:
     """Most bytes held at a time during each step of the small DCGAN after the first, above those held before it."""
     rng = np.random.default_rng(0)
     G, D, *_ = small_dcgan(NUMPY, batch_norm_in_D)
-    loss = BCEWithLogits().on(NUMPY, np.float64)
-    discriminator, generator = Adam(lr=2e-4).attach(D), Adam(lr=2e-4).attach(G)
+    loss = BCEWithLogits().bind(NUMPY, np.float64)
+    discriminator, generator = Adam(lr=2e-4).bind(D), Adam(lr=2e-4).bind(G)
     real, z = rng.uniform(-1, 1, (n, 8, 8, 1)), rng.standard_normal((n, 3))
     peaks = []
     tracemalloc.start()

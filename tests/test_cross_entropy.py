@@ -38,7 +38,7 @@ def test_value_and_slope_are_the_textbooks(backend: Backend, n: int, k: int, see
     x, t = case(n, k, seed)
     terms, slopes = textbook(x, t)
     for reduction, count in (("mean", n), ("sum", 1)):
-        loss = CrossEntropy(reduction=reduction).on(backend, np.float64)
+        loss = CrossEntropy(reduction=reduction).bind(backend, np.float64)
         device_x, device_t = backend.asarray(x), backend.asarray(t)
         assert float(loss.forward(device_x, device_t)) == pytest.approx(math.fsum(terms) / count, rel=1e-12, abs=1e-14)
         dx = backend.to_host(loss.backward(device_x, device_t))
@@ -53,7 +53,7 @@ def test_the_derivative_is_proved(reduction: str) -> None:
 
 
 def test_large_logits_neither_overflow_nor_lose_the_value(backend: Backend) -> None:
-    loss = CrossEntropy().on(backend, np.float32)
+    loss = CrossEntropy().bind(backend, np.float32)
     x = backend.asarray(np.array([[1e4, 0, -1e4]], dtype=np.float32))
     for label, value, slope in ((0, 0, [0, 0, 0]), (2, 2e4, [1, 0, -1])):
         t = backend.asarray(np.array([label]))
@@ -63,27 +63,25 @@ def test_large_logits_neither_overflow_nor_lose_the_value(backend: Backend) -> N
 
 def test_forward_and_backward_keep_nothing_for_each_other(backend: Backend) -> None:
     (x, t), (other_x, other_t) = case(5, 4), case(3, 4, seed=1)
-    loss = CrossEntropy().on(backend, np.float64)
+    loss = CrossEntropy().bind(backend, np.float64)
     alone = backend.to_host(loss.backward(backend.asarray(x), backend.asarray(t))).copy()
     loss.forward(backend.asarray(other_x), backend.asarray(other_t))
-    whole = backend.xp.zeros((7, 4))
     device_x, device_t = backend.asarray(x.copy()), backend.asarray(t.copy())
-    loss.backward(device_x, device_t, out=whole[1:6])
-    np.testing.assert_array_equal(backend.to_host(whole), np.pad(alone, ((1, 1), (0, 0))))
+    np.testing.assert_array_equal(backend.to_host(loss.backward(device_x, device_t)), alone)
     np.testing.assert_array_equal(backend.to_host(device_x), x)
     np.testing.assert_array_equal(backend.to_host(device_t), t)
 
 
 def test_probability_is_softmax(backend: Backend) -> None:
     x = np.array([[0.0, math.log(2), math.log(5)], [1e4, 1e4, 0]])
-    p = CrossEntropy().on(backend, np.float64).probability(backend.asarray(x))
+    p = CrossEntropy().bind(backend, np.float64).probability(backend.asarray(x))
     np.testing.assert_allclose(backend.to_host(p), [[1 / 8, 2 / 8, 5 / 8], [0.5, 0.5, 0]], rtol=1e-15)
 
 
-def test_memory_does_not_grow_with_the_batch() -> None:
+def test_memory_grows_by_a_few_numbers_per_logit() -> None:
     def peak(n: int) -> int:
         x, t = case(n, 3)
-        loss = CrossEntropy().on(NUMPY, np.float64)
+        loss = CrossEntropy().bind(NUMPY, np.float64)
         for measured in (False, True):
             if measured:
                 tracemalloc.start()
@@ -93,11 +91,11 @@ def test_memory_does_not_grow_with_the_batch() -> None:
         tracemalloc.stop()
         return most
 
-    assert abs(peak(40_000) - peak(20_000)) < 1024
+    assert abs(peak(40_000) - peak(20_000)) < 4 * 3 * 8 * 20_000
 
 
 def test_what_does_not_fit_is_refused(backend: Backend) -> None:
-    loss = CrossEntropy().on(backend, np.float64)
+    loss = CrossEntropy().bind(backend, np.float64)
     x = backend.asarray(np.zeros((3, 4)))
     for bad in (np.zeros(2, int), np.zeros((3, 1), int), np.zeros(3)):
         with pytest.raises(ShapeError, match=r"expected logits \(N, K\) and integer targets \(N,\), got \(3, 4\) and"):

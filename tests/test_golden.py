@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steps import discriminator_step, generator_step
 
 import nanogan
-from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU, discriminator_step, generator_step, image_to_image_step
+from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU
 from nanogan.backend import Array, Backend
+from nanogan.gan import discriminator_gradients
 from nanogan.layer import Layer
 from nanogan.pix2pix.networks import dense
+from nanogan.pix2pix.step import concat_channels, paired_generator_gradients
 from tools.make_golden import (
     FOLDER,
     IMAGE_TO_IMAGE,
@@ -67,9 +70,9 @@ def test_twenty_training_steps_are_pytorchs(run: Run, backend: Backend) -> None:
     G_weights, D_weights = first_weights(run)
     G = network(backend, G_weights, ReLU(), run.outputs[0])
     D = network(backend, D_weights, LeakyReLU(slope=0.2) if run.hidden == "LeakyReLU" else ReLU(), run.outputs[1])
-    loss = getattr(nanogan, run.loss)().on(backend, np.float64)
+    loss = getattr(nanogan, run.loss)().bind(backend, np.float64)
     adam = Adam(lr=run.lr, betas=run.betas, weight_decay=run.weight_decay)
-    of_D, of_G = adam.attach(D), adam.attach(G)
+    of_D, of_G = adam.bind(D), adam.bind(G)
     d_losses, g_losses = [], []
     for host in batches(run):
         real, z, z_again = map(backend.asarray, host)
@@ -102,12 +105,18 @@ def test_twenty_image_to_image_steps_are_pytorchs(backend: Backend) -> None:
     D = Network(recipe.discriminator, (28, 28, 2), backend=backend, dtype=np.float64)
     for net, weights in zip((G, D), first_weights(run), strict=True):
         give_weights(net, weights)
-    losses = recipe.loss.on(backend, np.float64), L1().on(backend, np.float64)
-    optimizers = recipe.optimizer.attach(G), recipe.optimizer.attach(D)
+    loss, l1 = recipe.loss.bind(backend, np.float64), L1().bind(backend, np.float64)
+    G_adam, D_adam = recipe.optimizer.bind(G), recipe.optimizer.bind(D)
     found = []
     for condition, target in pairs(run):
-        images = (backend.asarray(array.reshape(-1, *grey)) for array in (condition, target))
-        d_loss, _, _, adversarial, distance = image_to_image_step(G, D, *losses, *optimizers, *images)
+        condition, target = (backend.asarray(array.reshape(-1, *grey)) for array in (condition, target))
+        fake = G.forward(condition)
+        real_pair = concat_channels(D, "real pair", condition, target)
+        fake_pair = concat_channels(D, "fake pair", condition, fake)
+        d_loss, *_ = discriminator_gradients(D, loss, real_pair, fake_pair)
+        D_adam.step()
+        adversarial, distance = paired_generator_gradients(G, D, loss, l1, fake_pair, fake, target)
+        G_adam.step()
         found.append([float(d_loss), float(adversarial), float(distance)])
     for values, name in zip(np.transpose(found), ("d_losses", "adversarial", "l1"), strict=True):
         np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-9)
@@ -133,7 +142,7 @@ def test_fifty_steps_of_an_optimizer_are_pytorchs(name: str, backend: Backend) -
 
     numbers: Any = Numbers()
     numbers.backend = backend
-    optimizer = getattr(nanogan, kind)(**settings).attach(numbers)
+    optimizer = getattr(nanogan, kind)(**settings).bind(numbers)
     path = []
     for g in gradients:
         numbers.grads[...] = backend.asarray(g)
@@ -148,7 +157,7 @@ def test_fifty_steps_of_an_optimizer_are_pytorchs(name: str, backend: Backend) -
 def test_losses_and_their_slopes_are_pytorchs(name: str, t: float, backend: Backend) -> None:
     """One number at a time, so that a sum hides nothing: from logits of 1e4 to probabilities of exactly 0 and 1."""
     values, slopes = golden("losses")[f"{name} {t}"]
-    loss = getattr(nanogan, name)(reduction="sum").on(backend, np.float64)
+    loss = getattr(nanogan, name)(reduction="sum").bind(backend, np.float64)
     x = backend.asarray(LOSSES[name])
     got = [float(loss.forward(x[i : i + 1], t)) for i in range(len(values))]
     np.testing.assert_allclose(got, values, rtol=1e-12, atol=1e-15)

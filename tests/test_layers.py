@@ -416,7 +416,7 @@ def test_the_shape_of_a_reshape_may_be_a_list() -> None:
             (2, 3),
             r"Skip: .* keep all axes but the last: they turn \(2, 3\) into \(6,\)",
         ),
-        (Reshape((2, 2)), (5,), r"Reshape.*expected 4 numbers an input, got 5"),
+        (Reshape((2, 2)), (5,), r"Reshape.*expected 4 values per input, got 5"),
     ],
 )
 def test_a_layer_names_the_shape_it_expected(layer: Layer, input_shape: tuple[int, ...], message: str) -> None:
@@ -455,7 +455,7 @@ def test_upsampling_by_one_is_nothing(backend: Backend) -> None:
 
 
 def test_an_unbound_layer_says_what_is_missing() -> None:
-    with pytest.raises(AttributeError, match="W, dW and the like exist once a Network binds it"):
+    with pytest.raises(AttributeError, match="W, dW and so on exist once a Network binds it"):
         Linear(2, 3).forward(np.zeros((1, 2), np.float32))
     with pytest.raises(NotImplementedError, match="Layer has no forward"):
         Layer().forward(np.zeros(1))

@@ -29,8 +29,9 @@ from nanogan import (
     Tanh,
     Uniform,
 )
-from nanogan.backend import Array, Backend, Shape
+from nanogan.backend import Array, Backend
 from nanogan.gradcheck.checks import check_network
+from nanogan.layer import Declared
 
 NESTED: list[Layer] = [
     Flatten(),
@@ -87,11 +88,8 @@ class Scale(Layer):
     def __post_init__(self) -> None:
         self.asked: list[str] = []
 
-    def param_shapes(self) -> dict[str, Shape]:
-        return {"a": (1,)}
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
-        return {"a": np.array([2.0])}
+    def declare_params(self) -> dict[str, Declared]:
+        return {"a": Declared((1,), lambda rng, shape: np.full(shape, 2.0))}
 
     def forward(self, x: Array, training: bool = True) -> Array:
         self.x = x
@@ -143,21 +141,21 @@ def test_evaluation_reaches_every_layer(backend: Backend) -> None:
 
 def test_one_layer_that_couples_the_batch_makes_its_network_do_so(backend: Backend) -> None:
     """What the discriminator's step asks, to know whether real and fake images may share a batch."""
-    assert not network(backend).couples_batch
-    assert not network(backend, [], 3).couples_batch
-    assert network(backend, [Tanh(), Sequential([BatchNorm(3)]), Tanh()], 3).couples_batch
-    assert network(backend, [Pack(2), Tanh()], 3).couples_batch
-    assert not network(backend, [Pack(1), Tanh()], 3).couples_batch
+    assert not network(backend).depends_on_batch
+    assert not network(backend, [], 3).depends_on_batch
+    assert network(backend, [Tanh(), Sequential([BatchNorm(3)]), Tanh()], 3).depends_on_batch
+    assert network(backend, [Pack(2), Tanh()], 3).depends_on_batch
+    assert not network(backend, [Pack(1), Tanh()], 3).depends_on_batch
 
 
 class Silent(Layer):
     """Declares a parameter and a state, and says nothing about their first values."""
 
-    def param_shapes(self) -> dict[str, Shape]:
-        return {"a": (50,)}
+    def declare_params(self) -> dict[str, Declared]:
+        return {"a": Declared((50,))}
 
-    def state_shapes(self) -> dict[str, Shape]:
-        return {"seen": (50,)}
+    def declare_state(self) -> dict[str, Declared]:
+        return {"seen": Declared((50,))}
 
 
 def test_what_has_no_first_value_starts_at_zero(backend: Backend) -> None:
@@ -234,7 +232,7 @@ def test_a_state_dict_is_cast_to_the_networks_dtype(backend: Backend) -> None:
     ids=repr,
 )
 def test_uniform_first_weights_fill_their_range(init: Any, bound: float) -> None:
-    W = init.weight(np.random.default_rng(0), (300, 400), 300, 400)
+    W = init.weight(300, 400)(np.random.default_rng(0), (300, 400))
     assert np.abs(W).max() <= bound
     np.testing.assert_allclose([W.min(), W.max()], [-bound, bound], rtol=1e-3)
     assert abs(W.mean()) < 0.01 * bound  # six standard deviations of the mean of 120,000
@@ -243,7 +241,7 @@ def test_uniform_first_weights_fill_their_range(init: Any, bound: float) -> None
 
 def test_normal_first_weights_have_their_mean_and_deviation() -> None:
     for init, mean in ((Normal(0.02), 0.0), (Normal(0.02, mean=1.0), 1.0)):
-        W = init.weight(np.random.default_rng(0), (300, 400), 300, 400)
+        W = init.weight(300, 400)(np.random.default_rng(0), (300, 400))
         assert W.mean() == pytest.approx(mean, abs=6 * 0.02 / math.sqrt(W.size))
         assert W.std() == pytest.approx(0.02, rel=0.02)
 
@@ -251,8 +249,8 @@ def test_normal_first_weights_have_their_mean_and_deviation() -> None:
 def test_first_biases() -> None:
     rng = np.random.default_rng(0)
     for init in (Glorot(), Normal(0.02), Uniform(0.05)):
-        np.testing.assert_array_equal(init.bias(rng, (7,), 300), np.zeros(7))
-    b = FanIn().bias(rng, (4000,), 25)  # as PyTorch's Linear
+        np.testing.assert_array_equal(init.bias(300)(rng, (7,)), np.zeros(7))
+    b = FanIn().bias(25)(rng, (4000,))  # as PyTorch's Linear
     np.testing.assert_allclose([b.min(), b.max()], [-0.2, 0.2], rtol=0.01)
 
 

@@ -38,7 +38,7 @@ def numbers(backend: Backend, start: Array) -> Numbers:
 def path(optimizer: Optimizer, backend: Backend, start: Array, gradients: Array) -> Array:
     """The parameters on the host after every step, (steps, numbers)."""
     network = numbers(backend, start)
-    attached = optimizer.attach(network)
+    attached = optimizer.bind(network)
     rows = []
     for g in gradients:
         network.grads[...] = backend.asarray(g)
@@ -128,7 +128,7 @@ def test_float32_follows_float64(optimizer: Optimizer, backend: Backend) -> None
 def test_gradients_are_left_alone(optimizer: Optimizer, backend: Backend) -> None:
     network = numbers(backend, np.ones(3))
     network.grads[...] = backend.asarray(np.array([1.0, -2.0, 3.0]))
-    optimizer.attach(network).step()
+    optimizer.bind(network).step()
     np.testing.assert_array_equal(backend.to_host(network.grads), [1, -2, 3])
 
 
@@ -138,7 +138,7 @@ def test_attach_makes_a_fresh_optimizer(optimizer: Optimizer, backend: Backend) 
     start, gradients = random_walk(2)
     expected = path(optimizer, backend, start, gradients)
     first, second = numbers(backend, start), numbers(backend, start)
-    one, other = optimizer.attach(first), optimizer.attach(second)
+    one, other = optimizer.bind(first), optimizer.bind(second)
     assert one == other == optimizer
     assert one is not optimizer
     for g in gradients:
@@ -156,13 +156,13 @@ def test_a_changed_rate_counts_from_the_next_step(optimizer: Optimizer, backend:
     """Schedules set lr, and the momentum where there is one, between two steps."""
     network = numbers(backend, np.zeros(1))
     network.grads[...] = 1.0
-    attached = optimizer.attach(network)
+    attached = optimizer.bind(network)
     attached.lr = 2 * optimizer.lr
     attached.step()
     doubled = float(network.params[0])
     other = numbers(backend, np.zeros(1))
     other.grads[...] = 1.0
-    replace(optimizer, lr=2 * optimizer.lr).attach(other).step()
+    replace(optimizer, lr=2 * optimizer.lr).bind(other).step()
     assert doubled == float(other.params[0]) != 0
 
 
@@ -170,7 +170,7 @@ def test_adams_first_step_is_lr_against_the_gradients_sign(backend: Backend) -> 
     """Bias correction makes m^ = g and v^ = g^2 at t = 1, whatever the size of g (well above eps)."""
     network = numbers(backend, np.zeros(4))
     network.grads[...] = backend.asarray(np.array([1e3, -1.0, 1e-3, 0.0]))
-    Adam(lr=0.25).attach(network).step()
+    Adam(lr=0.25).bind(network).step()
     np.testing.assert_allclose(backend.to_host(network.params), [-0.25, 0.25, -0.25, 0], rtol=1e-4)
 
 
@@ -178,7 +178,7 @@ def test_adams_first_step_is_lr_against_the_gradients_sign(backend: Backend) -> 
 def test_memory_of_a_step_is_independent_of_the_size(optimizer: Optimizer) -> None:
     def peak(count: int) -> int:
         network = numbers(NUMPY, np.ones(count, np.float32))
-        attached = optimizer.attach(network)
+        attached = optimizer.bind(network)
         attached.step()
         tracemalloc.start()
         attached.step()
@@ -187,11 +187,11 @@ def test_memory_of_a_step_is_independent_of_the_size(optimizer: Optimizer) -> No
         return most
 
     assert abs(peak(400_000) - peak(200_000)) < 1024
-    assert optimizer.attach(numbers(NUMPY, np.ones(400_000, np.float32))).work.nbytes <= 4 * NUMPY.block_size
+    assert optimizer.bind(numbers(NUMPY, np.ones(400_000, np.float32))).work.nbytes <= 4 * NUMPY.block_size
 
 
 def test_a_network_without_parameters_has_nothing_to_update(backend: Backend) -> None:
-    Adam(lr=0.1, weight_decay=0.1).attach(numbers(backend, np.zeros(0))).step()
+    Adam(lr=0.1, weight_decay=0.1).bind(numbers(backend, np.zeros(0))).step()
 
 
 @pytest.mark.parametrize(
@@ -218,4 +218,4 @@ def test_settings_at_the_edge_of_their_range_are_taken() -> None:
 
 def test_an_optimizer_that_has_no_update_is_none() -> None:
     with pytest.raises(NotImplementedError):
-        Optimizer(lr=1.0).attach(numbers(NUMPY, np.ones(1))).step()
+        Optimizer(lr=1.0).bind(numbers(NUMPY, np.ones(1))).step()

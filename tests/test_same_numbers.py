@@ -12,16 +12,17 @@ from typing import Any
 import double
 import numpy as np
 import pytest
+from steps import discriminator_step, generator_step
 
 from nanogan.backend import NUMPY, Array, Backend
 from nanogan.conv import Conv2d, ConvTranspose2d
-from nanogan.gan import discriminator_step, generator_step
 from nanogan.layer import Layer
-from nanogan.layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Sigmoid, Tanh
+from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from nanogan.losses import BCE, MSE, BCEWithLogits, Loss
 from nanogan.network import Network
 from nanogan.norm import BatchNorm
 from nanogan.optim import SGD, Adam, Optimizer
+from nanogan.reshape import Flatten, Reshape
 
 BATCH, STEPS = 16, 3
 TOLERANCE = {"float32": 1e-3, "float64": 1e-9}  # of a real GPU, relative: its sums are added in another order
@@ -74,9 +75,9 @@ class Run:
         G, D = self.setting.G, self.setting.D
         self.G = Network(G, 64, backend=self.backend, dtype=self.dtype, rng=self.rng)
         self.D = Network(D, 784, backend=self.backend, dtype=self.dtype, rng=self.rng)
-        self.loss = self.setting.loss.on(self.backend, self.dtype)
-        self.G_optimizer = self.setting.optimizer.attach(self.G)
-        self.D_optimizer = self.setting.optimizer.attach(self.D)
+        self.loss = self.setting.loss.bind(self.backend, self.dtype)
+        self.G_optimizer = self.setting.optimizer.bind(self.G)
+        self.D_optimizer = self.setting.optimizer.bind(self.D)
         self.images = self.backend.asarray(self.rng.uniform(-1, 1, (50, 784)).astype(self.dtype))
         self.real = self.backend.xp.empty((BATCH, 784), dtype=self.dtype)
         self.losses: list[tuple[Array, Array]] = []

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from nanogan.layers import Flatten, LeakyReLU, Linear, Reshape, Tanh
+from nanogan.layers import LeakyReLU, Linear, Tanh
 from nanogan.norm import BatchNorm
 from nanogan.recipes.mnist import get_recipe
+from nanogan.reshape import Flatten, Reshape
 from nanogan.training.gan_trainer import Trainer
 
 TINY = replace(

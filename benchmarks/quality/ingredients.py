@@ -19,13 +19,14 @@ from nanogan.commands.arguments import Parser, positive_int
 from nanogan.conv import Conv2d, ConvTranspose2d
 from nanogan.data.images import load_mnist
 from nanogan.layer import Layer
-from nanogan.layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Reshape, Tanh
+from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU, Tanh
 from nanogan.metrics.classifier import features_and_digits
 from nanogan.metrics.samples import frechet_distance
 from nanogan.norm import BatchNorm
 from nanogan.optim import Adam
 from nanogan.recipes.mnist import NANOGAN
 from nanogan.recipes.recipe import Recipe
+from nanogan.reshape import Flatten, Reshape
 from nanogan.training.gan_trainer import Trainer, generate
 
 RESULTS = Path(__file__).parents[1] / "results" / "ingredients.json"

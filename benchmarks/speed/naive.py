@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nanogan import conv, layers, norm
+from nanogan import conv, layers, norm, reshape
 from nanogan.backend import Array
 
 
@@ -222,8 +222,8 @@ FORMS: dict[type, type[Layer]] = {
     layers.Sigmoid: Sigmoid,
     layers.Maxout: Maxout,
     layers.Dropout: Dropout,
-    layers.Reshape: Reshape,
-    layers.Flatten: Reshape,
+    reshape.Reshape: Reshape,
+    reshape.Flatten: Reshape,
     norm.BatchNorm: BatchNorm,
     conv.Conv2d: Conv2d,
     conv.ConvTranspose2d: ConvTranspose2d,

@@ -67,10 +67,10 @@ class Net:
             form = FORMS[type(layer)]
             if form is Linear and not tricks.orientation:
                 form = TransposedLinear
-            arrays = {name: getattr(layer, name).astype(dtype) for name in layer.param_shapes()}
+            arrays = {name: getattr(layer, name).astype(dtype) for name in layer.declare_params()}
             self.layers.append(form(layer, arrays))
         self.first = min(position for position, layer in enumerate(self.layers) if layer.p)
-        self.batch_statistics = network.couples_batch
+        self.batch_statistics = network.depends_on_batch
 
     def forward(self, x: Array) -> Array:
         for layer in self.layers:
@@ -175,7 +175,7 @@ class FlatOptimizer:
         views = [part.reshape(shape) for part, shape in zip(np.split(params, ends), shapes, strict=True)]
         for layer in net.layers:
             layer.p = {name: views.pop(0) for name in layer.p}
-        self.optimizer = settings.attach(SimpleNamespace(backend=NUMPY, params=params, grads=self.grads))
+        self.optimizer = settings.bind(SimpleNamespace(backend=NUMPY, params=params, grads=self.grads))
 
     def step(self) -> None:
         np.concatenate([gradient.ravel() for gradient in self.net.gradients()], out=self.grads)
@@ -228,7 +228,7 @@ class Naive(Contender):
         return d_loss, g_loss
 
     def _D_gradients(self, real: Array, fake: Array) -> float:
-        targets, scale = (self.recipe.real_label, 0.0), 0.5 if self.recipe.average else 1.0
+        targets, scale = (self.recipe.real_label, 0.0), 0.5 if self.recipe.mean_of_terms else 1.0
         if self.tricks.one_batch and not self.D.batch_statistics:
             logits = np.split(self.D.forward(np.concatenate([real, fake])), 2)
             terms = [self.loss(x, t) for x, t in zip(logits, targets, strict=True)]

@@ -54,7 +54,7 @@ class Nanogan(Contender):
     def _optimizer(self, network: Network) -> Optimizer:
         """The recipe's, with parameters of its own, as updates without new gradients would ruin the networks."""
         params, grads = self.backend.xp.ones_like(network.params), self.backend.xp.ones_like(network.params)
-        return self.recipe.optimizer.attach(SimpleNamespace(backend=self.backend, params=params, grads=grads))
+        return self.recipe.optimizer.bind(SimpleNamespace(backend=self.backend, params=params, grads=grads))
 
     def _update(self, steps: int) -> None:
         for _ in range(steps):

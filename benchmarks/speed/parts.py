@@ -47,7 +47,7 @@ class Options:
     def setup(self, recipe: Recipe | ImageToImage, batch_size: int) -> Setup:
         """Without what only nanogan would do: a schedule of learning rates, averaged weights."""
         if isinstance(recipe, Recipe):
-            recipe = replace(recipe, schedule=None, weight_average=None)
+            recipe = replace(recipe, schedule=None, ema_decay=None)
         return Setup(recipe, batch_size, self.backend, self.threads, self.clock)
 
     def contenders(self, names: tuple[str, ...]) -> list[str]:

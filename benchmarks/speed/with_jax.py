@@ -13,10 +13,11 @@ import jax.numpy as jnp
 
 from nanogan.conv import Conv2d, ConvTranspose2d
 from nanogan.layer import Layer
-from nanogan.layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh
+from nanogan.layers import Dropout, LeakyReLU, Linear, Maxout, ReLU, Sigmoid, Tanh
 from nanogan.losses import BCEWithLogits
 from nanogan.norm import BatchNorm
 from nanogan.optim import Adam
+from nanogan.reshape import Flatten, Reshape
 
 from .reference import Contender, Setup, Step
 
@@ -97,10 +98,10 @@ class JAXStep(Contender):
         trainer = setup.trainer()
         for name, network in (("G", trainer.G), ("D", trainer.D)):
             self.layers[name] = network.layers
-            params = [{p: jnp.array(getattr(layer, p)) for p in layer.param_shapes()} for layer in network.layers]
+            params = [{p: jnp.array(getattr(layer, p)) for p in layer.declare_params()} for layer in network.layers]
             zeros = jax.tree.map(jnp.zeros_like, params)
             states[name] = (params, zeros, jax.tree.map(jnp.zeros_like, params))
-        self.couples_batch = trainer.D.couples_batch
+        self.depends_on_batch = trainer.D.depends_on_batch
         self.state = (1.0, jax.random.key(0), states["G"], states["D"])
         self.loss = bce_with_logits if isinstance(self.recipe.loss, BCEWithLogits) else bce
         self.images = jnp.array(setup.images)
@@ -145,9 +146,9 @@ class JAXStep(Contender):
         return forward(self.layers["D"], D, images, key)
 
     def _d_loss(self, D: Params, real: Any, fake: Any, key: Any) -> Any:
-        if self.couples_batch:
-            on_real, on_fake = self._D(D, real, key), self._D(D, fake, key)
+        if self.depends_on_batch:
+            real_logits, fake_logits = self._D(D, real, key), self._D(D, fake, key)
         else:
-            on_real, on_fake = jnp.split(self._D(D, jnp.concatenate([real, fake]), key), 2)
-        loss = self.loss(on_real, self.recipe.real_label) + self.loss(on_fake, 0.0)
-        return loss / 2 if self.recipe.average else loss
+            real_logits, fake_logits = jnp.split(self._D(D, jnp.concatenate([real, fake]), key), 2)
+        loss = self.loss(real_logits, self.recipe.real_label) + self.loss(fake_logits, 0.0)
+        return loss / 2 if self.recipe.mean_of_terms else loss

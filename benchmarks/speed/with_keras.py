@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from nanogan.backend import Array
-from nanogan.layers import Flatten, Linear, Reshape
+from nanogan.layers import Linear
 from nanogan.network import Network
 from nanogan.optim import Adam
+from nanogan.reshape import Flatten, Reshape
 from nanogan.training.gan_trainer import Trainer
 
 from .reference import Contender, Missing, Setup, Step

@@ -50,7 +50,7 @@ class PyTorch(Contender):
         torch.set_num_threads(setup.threads)
         recipe, trainer = self.recipe, setup.trainer()
         self.compiles = form.compiled
-        self.form, self.couples_batch = form, trainer.D.couples_batch
+        self.form, self.depends_on_batch = form, trainer.D.depends_on_batch
         self.G, self.D = (model(network).to(self.device) for network in (trainer.G, trainer.D))
         self.G_optimizer, self.D_optimizer = (self._optimizer(net.parameters()) for net in (self.G, self.D))
         self.loss = nn.BCEWithLogitsLoss() if isinstance(recipe.loss, BCEWithLogits) else nn.BCELoss()
@@ -148,12 +148,12 @@ class PyTorch(Contender):
         return loss.detach()
 
     def _d_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        if self.form.careful and not self.couples_batch:
-            on_real, on_fake = self.D(torch.cat([real, fake])).chunk(2)
+        if self.form.careful and not self.depends_on_batch:
+            real_logits, fake_logits = self.D(torch.cat([real, fake])).chunk(2)
         else:
-            on_real, on_fake = self.D(real), self.D(fake)
-        loss = self.loss(on_real, self.real_labels) + self.loss(on_fake, self.zeros)
-        return loss / 2 if self.recipe.average else loss
+            real_logits, fake_logits = self.D(real), self.D(fake)
+        loss = self.loss(real_logits, self.real_labels) + self.loss(fake_logits, self.zeros)
+        return loss / 2 if self.recipe.mean_of_terms else loss
 
     def _g_loss(self, fake: Tensor) -> Tensor:
         return self.loss(self.D(fake), self.ones)

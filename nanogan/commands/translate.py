@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     source, out = Path(args.input), Path(args.output)
     if out.suffix != ".png":
         raise InputError(f"{out}: expected a name ending in .png")
-    G, recipe = image_to_image.load_translator(args.checkpoint)
+    G, recipe = image_to_image.load_image_to_image(args.checkpoint)
     try:
         picture = image_to_image.translate(G, recipe, decode_picture(source))
     except ShapeError as error:

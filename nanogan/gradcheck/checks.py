@@ -26,7 +26,6 @@ from ..errors import InputError
 from ..layer import Layer
 from ..losses import Loss
 from ..network import Network, Sequential
-from ..optim import Optimizer
 from .derivative import Derivative, Report, Row, slope_at_zero
 
 BATCH = 3  # not 2: a factor of the batch size is to be told from a factor of 2
@@ -134,7 +133,7 @@ def _parameters(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Array, Ar
         for position, inner in enumerate(layer.layers):
             yield from _parameters(inner, f"{prefix}{position}.")
     else:
-        for name in layer.param_shapes():
+        for name in layer.declare_params():
             yield f"{prefix}d{name}", getattr(layer, name), getattr(layer, "d" + name)
 
 
@@ -198,24 +197,14 @@ def check_loss(
     rng = np.random.default_rng(seed)
     outputs = rng.standard_normal((BATCH, 4)) if x is None else np.array(x, dtype=np.float64)
     targets = rng.random(outputs.shape) if t is None else t
-    bound = loss.on(NUMPY, np.float64)
+    bound = loss.bind(NUMPY, np.float64)
     counts = {"batch size": len(outputs), "count of numbers": outputs.size}
     checker = _Checker(lambda: float(bound.forward(outputs, targets)), NUMPY, rng, count, counts)
     return Report(repr(loss), [checker.row("dx", outputs, bound.backward(outputs, targets).copy())])
 
 
-class Still(Optimizer):
-    """An optimizer that leaves the parameters where they are, so that a step can be looked at."""
-
-    def __init__(self) -> None:
-        super().__init__(lr=1.0)
-
-    def step(self) -> None:
-        """Nothing."""
-
-
 def check_step(
-    step: Callable[[Optimizer], Any],
+    gradients: Callable[[], Any],
     trained: Network,
     *others: Network,
     title: str = "step",
@@ -223,20 +212,19 @@ def check_step(
     count: int = COUNT,
     seed: int = 0,
 ) -> Report:
-    """Prove a whole training step: the gradients it leaves in `trained` against the loss it returns.
+    """Prove the gradients of a whole training step: those it leaves in `trained` against the loss it returns.
 
-    step: runs it with the optimizer it is given, and returns the loss, alone or first in a tuple; for example
-        lambda still: discriminator_step(G, D, loss, still, real, z)
+    gradients: leaves them, and returns the loss, alone or first in a tuple; for example
+        lambda: discriminator_gradients(D, loss, real, G.forward(z))
     trained, others: the networks that take part; their random generators stand still.
     batch: the batch size, to recognise it as a factor.
     Raises InputError where a network isn't float64, or two runs of the step give two losses.
     """
-    still = Still()
     with _Held([trained, *others]) as held:
 
         def loss() -> float:
             held.rewind()
-            result = step(still)
+            result = gradients()
             return float(result[0] if isinstance(result, tuple) else result)
 
         checker = _Checker(loss, trained.backend, np.random.default_rng(seed), count, {"batch size": batch})

@@ -19,16 +19,18 @@ import numpy as np
 from ..backend import NUMPY, Array, Shape
 from ..conv import Conv2d, ConvTranspose2d
 from ..errors import InputError, ShapeError
-from ..gan import discriminator_step, generator_step, image_to_image_step
+from ..gan import discriminator_gradients, generator_gradients
 from ..layer import Layer
-from ..layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, Pack, ReLU, Reshape, Sigmoid, Tanh, Upsample
+from ..layers import Dropout, LeakyReLU, Linear, Maxout, ReLU, Sigmoid, Tanh
 from ..losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from ..network import Network, Sequential, Skip
 from ..norm import BatchNorm
 from ..optim import SGD, Adam, Optimizer
 from ..pix2pix.networks import dense, unet
+from ..pix2pix.step import concat_channels, paired_generator_gradients
 from ..recipes.mnist import RECIPES
 from ..recipes.recipe import ImageToImage, Recipe
+from ..reshape import Flatten, Pack, Reshape, Upsample
 from .checks import BATCH, check_layer, check_loss, check_step
 from .derivative import Derivative, Report, Row
 
@@ -76,13 +78,13 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
     rng = np.random.default_rng(seed)
     G = Network(recipe.generator, recipe.noise_size, dtype=np.float64, rng=rng)
     D = Network(recipe.discriminator, recipe.image_shape, dtype=np.float64, rng=rng)
-    loss = recipe.loss.on(NUMPY, np.float64)
+    loss = recipe.loss.bind(NUMPY, np.float64)
     z = recipe.draw_noise(rng, np.empty((batch, recipe.noise_size)))
     real = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
     return [
         check_step(
-            lambda still: discriminator_step(
-                G, D, loss, still, real, z, real_label=recipe.real_label, average=recipe.average
+            lambda: discriminator_gradients(
+                D, loss, real, G.forward(z), real_label=recipe.real_label, mean_of_terms=recipe.mean_of_terms
             ),
             D,
             G,
@@ -91,7 +93,7 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
             count=count,
         ),
         check_step(
-            lambda still: generator_step(G, D, loss, still, z),
+            lambda: generator_gradients(G, D, loss, G.forward(z)),
             G,
             D,
             title=f"{recipe.name}: generator step",
@@ -101,7 +103,7 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
     ]
 
 
-TRANSLATORS = (
+IMAGE_TO_IMAGE = (
     dense((4, 3, 1), (4, 3, 2)),
     unet((8, 12, 1), (8, 12, 3), width=4),  # halved twice
     unet((6, 8, 3), (6, 8, 1), width=2, l1_weight=1.0, adversarial_weight=0.5),  # halved once
@@ -109,29 +111,33 @@ TRANSLATORS = (
 """Both kinds of image-to-image networks, for small pictures of several channels, and weights of the losses."""
 
 
-def prove_translator(recipe: ImageToImage, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
+def prove_image_to_image(recipe: ImageToImage, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
     """Both updates of an image-to-image step, from the recipe's first weights; see `prove_recipe`."""
     rng = np.random.default_rng(seed)
     (height, width, a), b = recipe.input_shape, recipe.image_shape[-1]
     G = Network(recipe.generator, recipe.input_shape, dtype=np.float64, rng=rng)
     D = Network(recipe.discriminator, (height, width, a + b), dtype=np.float64, rng=rng)
-    loss, l1 = recipe.loss.on(NUMPY, np.float64), L1().on(NUMPY, np.float64)
+    loss, l1 = recipe.loss.bind(NUMPY, np.float64), L1().bind(NUMPY, np.float64)
     condition = rng.uniform(*recipe.pixels, (batch, *recipe.input_shape))
     target = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
     weights = {"l1_weight": recipe.l1_weight, "adversarial_weight": recipe.adversarial_weight}
 
-    def d_loss(still: Optimizer) -> Array:
-        return image_to_image_step(G, D, loss, l1, still, still, condition, target, **weights)[0]
+    def discriminator() -> Array:
+        real_pair = concat_channels(D, "real pair", condition, target)
+        fake_pair = concat_channels(D, "fake pair", condition, G.forward(condition))
+        return discriminator_gradients(D, loss, real_pair, fake_pair)[0]
 
-    def g_loss(still: Optimizer) -> Array:
-        *_, adversarial, distance = image_to_image_step(G, D, loss, l1, still, still, condition, target, **weights)
+    def generator() -> Array:
+        image = G.forward(condition)
+        pair = concat_channels(D, "fake pair", condition, image)
+        adversarial, distance = paired_generator_gradients(G, D, loss, l1, pair, image, target, **weights)
         return recipe.adversarial_weight * adversarial + recipe.l1_weight * distance
 
     options = {"batch": batch, "count": count}
     name = f"image to image, {recipe.name}"
     return [
-        check_step(d_loss, D, G, title=f"{name}: discriminator's update", **options),
-        check_step(g_loss, G, D, title=f"{name}: generator's update", **options),
+        check_step(discriminator, D, G, title=f"{name}: discriminator's update", **options),
+        check_step(generator, G, D, title=f"{name}: generator's update", **options),
     ]
 
 
@@ -184,7 +190,7 @@ def check_optimizer(optimizer: Optimizer, textbook: Textbook, *, numbers: int = 
     start = rng.standard_normal(numbers)
     gradients = rng.standard_normal((steps, numbers)) * np.logspace(-3, 1, numbers)
     network = SimpleNamespace(backend=NUMPY, params=start.copy(), grads=np.empty(numbers))
-    attached = optimizer.attach(network)
+    attached = optimizer.bind(network)
     path = [start]
     for g in gradients:
         network.grads[...] = g
@@ -264,8 +270,8 @@ def every_report() -> Iterator[Report]:
         yield check_optimizer(optimizer, textbook)
     for recipe in RECIPES.values():
         yield from prove_recipe(recipe)
-    for translator in TRANSLATORS:
-        yield from prove_translator(translator)
+    for translator in IMAGE_TO_IMAGE:
+        yield from prove_image_to_image(translator)
 
 
 def run(layer: str | None = None) -> int:

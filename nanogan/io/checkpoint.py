@@ -19,12 +19,13 @@ from ..backend import Array
 from ..errors import InputError
 from .files import Arrays, opened, replacing
 
-FORMAT = 3
-"""Version of the layout. It grows when a reader of the old layout would go wrong.
+FORMAT = 4
+"""Version of the layout. It grows when a reader of the old layout would go wrong. All are still read:
 
-1: no SHA-256, and no fingerprint of the images among the settings. Still read, with what it has.
-2: the log of a run is JSON in `meta`. Still read.
-3: the log is an array.
+1: no SHA-256, and no fingerprint of the images among the settings.
+2: the log of a run is JSON in `meta`.
+3: the log is an array. Adam's moments are scaled: m / (1 - beta1) and v / (1 - beta2).
+4: they are m and v themselves, and some names are new (`training/old_checkpoints.py`).
 """
 
 

@@ -65,12 +65,12 @@ def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_fram
 
 
 def save_losses(
-    path: str | Path, rows: Sequence[dict[str, Any]], *, real_label: float = 1.0, average: bool = False
+    path: str | Path, rows: Sequence[dict[str, Any]], *, real_label: float = 1.0, mean_of_terms: bool = False
 ) -> None:
     """Draw both losses and D's mean outputs over the epochs, with the values at equilibrium as dashed lines.
 
-    rows: one dictionary an epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, average: as in `gan.py`. Where
-    real and fake look alike, D's loss is least if D says half of the real label to everything.
+    rows: one dictionary per epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, mean_of_terms: see `gan.py`.
+    If real and fake look alike, D's loss is least if D says half of the real label to everything.
     """
     from matplotlib.figure import Figure  # no pyplot: nothing opens a window, nothing is global
 
@@ -82,7 +82,7 @@ def save_losses(
         losses.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
     says = real_label / 2
     d_loss = -real_label * math.log(says) - (2 - real_label) * math.log(1 - says)
-    for value, name, color in ((d_loss / (1 + average), "D", "C0"), (-math.log(says), "G", "C1")):
+    for value, name, color in ((d_loss / (1 + mean_of_terms), "D", "C0"), (-math.log(says), "G", "C1")):
         losses.axhline(value, color=color, linestyle="--", linewidth=1, label=f"{value:.3f}, {name} at equilibrium")
     losses.set(title="losses", xlabel="epoch", ylim=(0, None))
     for name, label, color in (("d_real", "D(x), real", "C2"), ("d_fake", "D(G(z)), generated", "C3")):

@@ -20,11 +20,12 @@ import numpy as np
 from ..backend import Array
 from ..conv import Conv2d
 from ..errors import InputError, ShapeError
-from ..layers import Dropout, Flatten, Linear, ReLU
+from ..layers import Dropout, Linear, ReLU
 from ..losses import CrossEntropy
 from ..network import Network, Sequential
 from ..norm import BatchNorm
 from ..optim import Adam
+from ..reshape import Flatten
 
 WEIGHTS = Path(__file__).parent / "fd_mnist.npz"
 WEIGHTS_SHA256 = "d4e0a524f60c1502765ee56e5790462375a445d9781d0db5e9964496b165a2f3"
@@ -66,7 +67,7 @@ def train_classifier(
             f"classifier: expected at least {batch} images and a label in 0 ... {n_classes - 1} for each, got "
             f"{len(images)} images and {len(labels)} labels"
         )
-    loss, optimizer = CrossEntropy().on(network.backend, network.dtype), Adam(lr=lr).attach(network)
+    loss, optimizer = CrossEntropy().bind(network.backend, network.dtype), Adam(lr=lr).bind(network)
     steps = epochs * (len(images) // batch)
     for epoch in range(epochs):
         total = 0.0

@@ -15,12 +15,13 @@ from ..conv import Conv2d, ConvTranspose2d
 from ..errors import ShapeError
 from ..initializers import Normal
 from ..layer import Layer
-from ..layers import Flatten, LeakyReLU, Linear, ReLU, Reshape, Tanh
+from ..layers import LeakyReLU, Linear, ReLU, Tanh
 from ..losses import BCEWithLogits
 from ..network import Skip
 from ..norm import BatchNorm
 from ..optim import Adam
 from ..recipes.recipe import ImageToImage
+from ..reshape import Flatten, Reshape
 
 
 def dense(input_shape: Shape, image_shape: Shape, **options: Any) -> ImageToImage:

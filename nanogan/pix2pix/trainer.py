@@ -1,7 +1,7 @@
 """One picture turned into another: training on pairs, and how good the outputs are on pairs that were set aside.
 
-A generator that can be told the right answer is trained by two losses at once (`gan.image_to_image_step`). `pairs.py`
-makes and reads the pairs, `pix2pix.py` describes the networks.
+A generator that can be told the right answer is trained by two losses at once (`step.py`). `pairs.py` makes and reads
+the pairs, `networks.py` describes the networks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend import NUMPY, Array, Backend
 from ..errors import ShapeError
-from ..gan import beside, image_to_image_step
+from ..gan import discriminator_gradients
 from ..io import checkpoint, plots
 from ..losses import L1
 from ..metrics.classifier import features_and_digits
@@ -25,6 +25,7 @@ from ..training.log import COLUMNS, Row
 from ..training.trainer import BaseTrainer
 from . import similarity
 from .pairs import Pairs, describe_shape
+from .step import concat_channels, paired_generator_gradients
 
 MEASURED = ("adversarial", "l1", "test_adversarial", "test_l1", "psnr", "ssim", "accuracy")
 """What the log has besides `log.COLUMNS`, measured at the end of an epoch with the weights of that moment. The two
@@ -73,28 +74,34 @@ class ImageToImageTrainer(BaseTrainer):
         data = {"conditions": scaled(recipe, train.conditions), "targets": scaled(recipe, train.targets)}
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
         super().__init__(recipe, (height, width, a + b), data, **options)
-        self.l1 = L1().on(backend, dtype)
+        self.l1 = L1().bind(backend, dtype)
         self.test_digest = checkpoint.digest({"conditions": test.conditions, "targets": test.targets})[:16]
         if test.labels is None:
             self.shown = {name: text for name, text in self.shown.items() if name != "accuracy"}
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
         self._follow_schedule()
-        recipe, rows = self.recipe, self.batches.next()
-        d_loss, on_real, on_fake, adversarial, l1 = image_to_image_step(
-            self.G,
-            self.D,
-            self.loss,
+        recipe, G, D, loss, rows = self.recipe, self.G, self.D, self.loss, self.batches.next()
+        condition, target = self.next_batch("conditions", rows), self.next_batch("targets", rows)
+        fake = G.forward(condition)
+        real_pair = concat_channels(D, "real pair", condition, target)
+        fake_pair = concat_channels(D, "fake pair", condition, fake)
+        d_loss, real_logits, fake_logits = discriminator_gradients(D, loss, real_pair, fake_pair)
+        d_real, d_fake = (loss.probability(logits).mean() for logits in (real_logits, fake_logits))
+        self.optimizers["D"].step()
+        adversarial, l1 = paired_generator_gradients(
+            G,
+            D,
+            loss,
             self.l1,
-            self.optimizers["G"],
-            self.optimizers["D"],
-            self.next_batch("conditions", rows),
-            self.next_batch("targets", rows),
+            fake_pair,
+            fake,
+            target,
             l1_weight=recipe.l1_weight,
             adversarial_weight=recipe.adversarial_weight,
         )
-        g_loss = recipe.adversarial_weight * adversarial + recipe.l1_weight * l1
-        return d_loss, g_loss, self.loss.probability(on_real).mean(), self.loss.probability(on_fake).mean()
+        self.optimizers["G"].step()
+        return d_loss, recipe.adversarial_weight * adversarial + recipe.l1_weight * l1, d_real, d_fake
 
     def _follow_schedule(self) -> None:
         """The recipe's learning rate for half of its epochs, then less with every step, and after the last no less."""
@@ -126,7 +133,7 @@ class ImageToImageTrainer(BaseTrainer):
         for start in range(0, len(pairs), CHUNK):
             both = [array[start : start + CHUNK] for array in (pairs.conditions, outputs)]
             condition, fake = (self.backend.asarray(scaled(self.recipe, half, self.dtype)) for half in both)
-            logits = self.D.forward(beside(self.D, "fake pair", condition, fake), training=False)
+            logits = self.D.forward(concat_channels(self.D, "fake pair", condition, fake), training=False)
             total += float(self.loss.forward(logits, 1.0)) * len(fake)
         return outputs, total / len(pairs)
 
@@ -205,7 +212,7 @@ def side_by_side(*columns: Array) -> Array:
 # ---- a trained generator
 
 
-def load_translator(path: str | Path) -> tuple[Network, ImageToImage]:
+def load_image_to_image(path: str | Path) -> tuple[Network, ImageToImage]:
     """The generator in a checkpoint of an `ImageToImageTrainer`, on NumPy, and its recipe.
 
     Raises InputError where there is none that works.

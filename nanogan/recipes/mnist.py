@@ -12,10 +12,11 @@ import math
 from ..conv import Conv2d, ConvTranspose2d
 from ..errors import InputError
 from ..initializers import Glorot, Normal, Uniform
-from ..layers import Dropout, Flatten, LeakyReLU, Linear, Maxout, ReLU, Reshape, Sigmoid, Tanh
+from ..layers import Dropout, LeakyReLU, Linear, Maxout, ReLU, Sigmoid, Tanh
 from ..losses import BCE, BCEWithLogits
 from ..norm import BatchNorm
 from ..optim import SGD, Adam
+from ..reshape import Flatten, Reshape
 from .recipe import Recipe, Schedule
 
 VANILLA = Recipe(
@@ -85,7 +86,7 @@ KERAS = Recipe(
     batch_size=128,
     steps=10_000,
     pixels=(0.0, 1.0),
-    average=True,  # the mean over the one batch of 256
+    mean_of_terms=True,  # the mean over the one batch of 256
 )
 
 UDACITY = Recipe(
@@ -213,7 +214,7 @@ PAPER_2014 = Recipe(
     epochs=250,
     pixels=(0.0, 1.0),
     images=50_000,
-    average=True,
+    mean_of_terms=True,
     same_fake=True,
     simultaneous=True,
     schedule=Schedule(lr_decay=1.000004, lr_floor=1e-6, momentum=(0.5, 0.7), momentum_epochs=250),
@@ -254,7 +255,7 @@ NANOGAN = Recipe(
     optimizer=Adam(lr=1e-3, betas=(0.5, 0.999)),
     batch_size=64,
     epochs=10,
-    weight_average=0.999,
+    ema_decay=0.999,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (NANOGAN, VANILLA, STUDENT, KERAS, UDACITY, COURSE, DCGAN, PAPER_2014)}

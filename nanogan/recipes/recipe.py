@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import conv, initializers, layers, losses, norm, optim
+from .. import conv, initializers, layers, losses, norm, optim, reshape
 from ..backend import Array, Shape
 from ..errors import InputError
 from ..layer import Layer
@@ -60,11 +60,11 @@ class Recipe:
     epochs, steps: the published length, one or the other.
     images: how many of the data set's first images are trained on; None: all.
     real_label: D's target for real images; below 1 it is one-sided label smoothing (Salimans et al. 2016, 3.4).
-    average: D's loss is the mean of its real and its fake term; by default it is their sum.
+    mean_of_terms: D's loss is the mean of its real and its fake term; by default it is their sum.
     same_fake: G is trained on the fake images that D has just seen; by default on fresh ones.
     simultaneous: D and G move at once, from the same point and on the same fake images; by default D moves first.
     schedule: how the optimizers' settings change; None: they don't.
-    weight_average: images are drawn with a moving average of G's weights, of this beta; None: with the weights.
+    ema_decay: images are drawn with a moving average of G's weights, of this decay; None: with the weights.
     output_bias_from_data: G's last bias starts so that it draws the mean training image.
     """
 
@@ -84,11 +84,11 @@ class Recipe:
     image_shape: Shape = (28, 28, 1)
     images: int | None = None
     real_label: float = 1.0
-    average: bool = False
+    mean_of_terms: bool = False
     same_fake: bool = False
     simultaneous: bool = False
     schedule: Schedule | None = None
-    weight_average: float | None = None
+    ema_decay: float | None = None
     output_bias_from_data: bool = False
 
     @property
@@ -149,7 +149,7 @@ def restore(description: Any) -> Any:
     if not isinstance(description, Mapping):
         return description
     fields = {name: restore(value) for name, value in description.items() if name != "type"}
-    cls = DESCRIBED.get(str(description.get("type")))
+    cls = RECIPE_CLASSES.get(str(description.get("type")))
     if cls is None:
         raise InputError(f"a recipe with {description.get('type')!r} is unknown to this nanogan; update it")
     try:
@@ -160,9 +160,9 @@ def restore(description: Any) -> Any:
         raise InputError(f"a recipe's {cls.__name__} has other fields than this nanogan knows: {error}") from None
 
 
-DESCRIBED: dict[str, Any] = {
+RECIPE_CLASSES: dict[str, Any] = {
     name: cls
-    for module in (initializers, layers, conv, norm, losses, optim)
+    for module in (initializers, layers, reshape, conv, norm, losses, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
 } | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Sequential, Skip)}

@@ -9,17 +9,17 @@ from ..network import Network
 class MovingAverage:
     """A second network whose parameters and running statistics a follow those of the first, p, at step t = 1, 2, ...:
 
-        a <- a + (1 - beta_t) (p - a)        beta_t = min(beta, t / (t + 9))
+        a <- a + (1 - decay_t) (p - a)        decay_t = min(decay, t / (t + 9))
 
     Two players circle around their equilibrium; the mean of their positions is nearer to it than any one of them
-    (Yazici et al. 2019). beta_t is smaller at first, so that the random first weights are soon forgotten.
+    (Yazici et al. 2019). decay_t is smaller at first, so that the random first weights are soon forgotten.
     """
 
-    def __init__(self, followed: Network, beta: float) -> None:
-        """It starts as a copy of `followed`. Raises InputError unless 0 <= beta < 1."""
-        if not 0 <= beta < 1:
-            raise InputError(f"a moving average's beta must lie in [0, 1), found {beta}")
-        self.beta = beta
+    def __init__(self, followed: Network, decay: float) -> None:
+        """It starts as a copy of `followed`. Raises InputError unless 0 <= decay < 1."""
+        if not 0 <= decay < 1:
+            raise InputError(f"a moving average's decay must lie in [0, 1), found {decay}")
+        self.decay = decay
         self.network = Network(followed.layers, followed.input_shape, backend=followed.backend, dtype=followed.dtype)
         self.pairs = ((self.network.params, followed.params), (self.network.state, followed.state))
         self.difference = followed.backend.xp.empty_like(followed.params)
@@ -32,5 +32,5 @@ class MovingAverage:
             difference = self.difference[: len(p)]
             difference[...] = p
             difference -= a
-            difference *= 1 - min(self.beta, t / (t + 9))
+            difference *= 1 - min(self.decay, t / (t + 9))
             a += difference

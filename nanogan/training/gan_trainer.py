@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend import NUMPY, Array, Backend, Shape
 from ..errors import InputError
-from ..gan import discriminator_step, generator_step, simultaneous_step
+from ..gan import discriminator_gradients, generator_gradients
 from ..io import checkpoint, plots
 from ..layer import Layer
 from ..network import Network, Sequential
@@ -22,6 +22,7 @@ from ..optim import SGD
 from ..recipes.recipe import ImageToImage, Recipe, restore
 from . import log
 from .ema import MovingAverage
+from .old_checkpoints import upgraded
 from .trainer import BaseTrainer
 
 FIXED_NOISE = 64
@@ -50,32 +51,37 @@ class Trainer(BaseTrainer):
         super().__init__(recipe, recipe.image_shape, {"images": images}, **options)
         if recipe.output_bias_from_data:
             self._start_at_mean_image(images)
-        self.average = None if recipe.weight_average is None else MovingAverage(self.G, recipe.weight_average)
+        self.ema = None if recipe.ema_decay is None else MovingAverage(self.G, recipe.ema_decay)
         self.z = np.empty((self.batches.batch_size, recipe.noise_size), dtype)
         self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
 
     @property
     def generator(self) -> Network:
         """The network that images are drawn with: G, or the moving average of it."""
-        return self.average.network if self.average else self.G
+        return self.ema.network if self.ema else self.G
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
-        """One update of both networks, as the recipe does it: the losses of D and G, the means of D(x) and D(G(z))."""
+        """Algorithm 1 as the recipe has it: the losses of D and G, the means of D(x) and D(G(z))."""
         recipe, G, D, loss = self.recipe, self.G, self.D, self.loss
         G_optimizer, D_optimizer = self.optimizers["G"], self.optimizers["D"]
         self._follow_schedule()
         real = self.next_batch("images", self.batches.next())
-        labels: dict[str, Any] = {"real_label": recipe.real_label, "average": recipe.average}
+        fake = G.forward(self.noise())
+        d_loss, real_logits, fake_logits = discriminator_gradients(
+            D, loss, real, fake, real_label=recipe.real_label, mean_of_terms=recipe.mean_of_terms
+        )
+        d_real, d_fake = (loss.probability(logits).mean() for logits in (real_logits, fake_logits))
+        if not recipe.simultaneous:
+            D_optimizer.step()
+            if not recipe.same_fake:
+                fake = G.forward(self.noise())
+        g_loss = generator_gradients(G, D, loss, fake)
         if recipe.simultaneous:
-            d_loss, on_real, on_fake, g_loss = simultaneous_step(
-                G, D, loss, G_optimizer, D_optimizer, real, self.noise(), **labels
-            )
-        else:
-            d_loss, on_real, on_fake = discriminator_step(G, D, loss, D_optimizer, real, self.noise(), **labels)
-            g_loss = generator_step(G, D, loss, G_optimizer, None if recipe.same_fake else self.noise())
-        if self.average:
-            self.average.step(self.steps + 1)
-        return d_loss, g_loss, loss.probability(on_real).mean(), loss.probability(on_fake).mean()
+            D_optimizer.step()
+        G_optimizer.step()
+        if self.ema:
+            self.ema.step(self.steps + 1)
+        return d_loss, g_loss, d_real, d_fake
 
     def _follow_schedule(self) -> None:
         schedule, base = self.recipe.schedule, self.recipe.optimizer
@@ -90,7 +96,7 @@ class Trainer(BaseTrainer):
     def _start_at_mean_image(self, images: Array) -> None:
         """Give G's last bias the value at which a sigmoid draws the mean of `images`, pixel by pixel."""
         mean = images.mean(axis=0, dtype=np.float64).ravel().clip(1e-3, 1 - 1e-3)  # a pixel that is always black
-        last = [layer for layer in self.G.layers if "b" in layer.param_shapes()][-1]
+        last = [layer for layer in self.G.layers if "b" in layer.declare_params()][-1]
         last.b[...] = self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype))
 
     def noise(self) -> Array:
@@ -102,12 +108,12 @@ class Trainer(BaseTrainer):
         return generate(self.generator, self.recipe, self.fixed_noise)
 
     def draw_curves(self, path: Path) -> None:
-        plots.save_losses(path, self.rows, real_label=self.recipe.real_label, average=self.recipe.average)
+        plots.save_losses(path, self.rows, real_label=self.recipe.real_label, mean_of_terms=self.recipe.mean_of_terms)
 
     def arrays(self) -> dict[str, Array]:
         arrays = {**super().arrays(), "fixed_noise": self.fixed_noise}
-        if self.average:
-            arrays |= {"average.params": self.average.network.params, "average.state": self.average.network.state}
+        if self.ema:
+            arrays |= {"ema.params": self.ema.network.params, "ema.state": self.ema.network.state}
         return arrays
 
 
@@ -148,11 +154,12 @@ def load_network(
     """
     arrays, meta = checkpoint.load(path)
     try:
+        arrays, meta = upgraded(arrays, meta)
         recipe = restore(meta.get("description"))
         if not isinstance(recipe, kind):
             raise InputError(f"holds {type(recipe).__name__}, not {kind.__name__}: it is of another kind of run")
         _check_sizes(recipe.generator, recipe.input_shape)
-        name = "G" if getattr(recipe, "weight_average", None) is None else "average"
+        name = "G" if getattr(recipe, "ema_decay", None) is None else "ema"
         params, state = (arrays.get(f"{name}.{kind_of}", np.empty(0)) for kind_of in ("params", "state"))
         expected = sum(layer.param_count for layer in recipe.generator)
         if params.shape != (expected,):

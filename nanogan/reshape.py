@@ -1,0 +1,125 @@
+"""Layers that compute nothing: they lay their inputs out anew (Reshape, Flatten), side by side (Pack), or repeated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .backend import Array, Shape
+from .errors import InputError, ShapeError
+from .layer import Layer
+
+
+@dataclass
+class Reshape(Layer):
+    """y = x with every input laid out anew, in the same order: (N, ...) -> (N, *shape)"""
+
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        self.shape = tuple(self.shape)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if math.prod(input_shape) != math.prod(self.shape):
+            raise ShapeError(
+                f"{self}: expected {math.prod(self.shape)} values per input, got {math.prod(input_shape)} {input_shape}"
+            )
+        return self.shape
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.input_shape = x.shape
+        return x.reshape(len(x), *self.shape)
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy, laid out as x was"""
+        return dy.reshape(self.input_shape)
+
+
+@dataclass
+class Flatten(Layer):
+    """y = x with every input as one row: (N, H, W, C) -> (N, H W C)"""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (math.prod(input_shape),)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.input_shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy, laid out as x was"""
+        return dy.reshape(self.input_shape)
+
+
+@dataclass
+class Pack(Layer):
+    """y = every `size` inputs in a row as one, side by side on their last axis: (N, ..., C) -> (N / size, ..., size C)
+
+    At the head of a discriminator it makes a packed GAN: D judges `size` samples at once, all real or all generated, so
+    that it sees what no single sample shows, that the generated ones are too much alike (Lin et al. 2018, PacGAN).
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InputError(f"{self}: size must be at least 1")
+        self.depends_on_batch = self.size > 1
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.size * input_shape[-1])
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        if len(x) % self.size:
+            raise ShapeError(f"{self}: expected a batch of a multiple of {self.size} inputs, got {len(x)}")
+        n, shape = len(x) // self.size, x.shape[1:]
+        y = self.buffer("y", (n, *shape[:-1], self.size, shape[-1]))
+        y[...] = self.xp.moveaxis(x.reshape(n, self.size, *shape), 1, -2)
+        return y.reshape(n, *self.output_shape(shape))
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy, cut into what each input gave it"""
+        n, channels = len(dy), dy.shape[-1] // self.size
+        inputs = dy.reshape(*dy.shape[:-1], self.size, channels)
+        dx = self.buffer("dx", (n, self.size, *dy.shape[1:-1], channels))
+        dx[...] = self.xp.moveaxis(inputs, -2, 1)
+        return dx.reshape(n * self.size, *dy.shape[1:-1], channels)
+
+
+@dataclass
+class Upsample(Layer):
+    """y[n, i, j] = x[n, i // factor, j // factor]: each pixel becomes a square of them (nearest neighbour).
+
+    x: (N, H, W, C)   y: (N, factor H, factor W, C)
+    """
+
+    factor: int
+
+    def __post_init__(self) -> None:
+        if self.factor < 1:
+            raise InputError(f"{self}: factor must be at least 1")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 3:
+            raise ShapeError(f"{self}: expected inputs of shape (height, width, channels), got {input_shape}")
+        height, width, channels = input_shape
+        return (self.factor * height, self.factor * width, channels)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.input_shape = x.shape
+        y = self.buffer("y", (len(x), *self.output_shape(x.shape[1:])))
+        for pixels in self._of_each_square(y):
+            pixels[...] = x
+        return y
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = sum of dy over each square"""
+        dx = self.buffer("dx", self.input_shape)
+        dx[...] = 0
+        for pixels in self._of_each_square(dy):
+            dx += pixels
+        return dx
+
+    def _of_each_square(self, y: Array) -> list[Array]:
+        """The first pixels of all squares, the second ones, ...: factor^2 views like x."""
+        return [y[:, i :: self.factor, j :: self.factor] for i in range(self.factor) for j in range(self.factor)]
