@@ -1,4 +1,4 @@
-"""Every layer, loss and optimizer as a textbook writes it: the oracle that the fast forms are compared with.
+"""Every layer and loss as a textbook writes it: the oracle that the fast forms are compared with.
 
 Nothing here is fast, and nothing here is shared with the library. A layer's textbook form is a function
 
@@ -10,7 +10,6 @@ was before its forward pass. All arrays are NumPy's.
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -238,41 +237,3 @@ def mse(x: Decimal, t: Decimal) -> Decimal:
 @_decimal
 def mse_slope(x: Decimal, t: Decimal) -> Decimal:
     return 2 * (x - t)
-
-
-# ---- optimizers: the path of one parameter
-
-
-def sgd(
-    p: float, gradients: list[float], *, lr: float, momentum: float = 0.0, weight_decay: float = 0.0
-) -> list[float]:
-    """The parameter's values after each step of gradient descent with momentum."""
-    velocity, path = 0.0, []
-    for g in gradients:
-        velocity = momentum * velocity + (g + weight_decay * p)
-        p = p - lr * velocity
-        path.append(p)
-    return path
-
-
-def adam(
-    p: float,
-    gradients: list[float],
-    *,
-    lr: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
-) -> list[float]:
-    """The parameter's values after each step of Adam. The t-th moments are written out as the sums that they are."""
-    path: list[float] = []
-    seen: list[float] = []
-    for t, gradient in enumerate(gradients, start=1):
-        seen.append(gradient + weight_decay * p)
-        m, v = (
-            sum((1 - beta) * beta ** (t - i) * g**power for i, g in enumerate(seen, start=1))
-            for beta, power in zip(betas, (1, 2), strict=True)
-        )
-        p = p - lr * (m / (1 - betas[0] ** t)) / (math.sqrt(v / (1 - betas[1] ** t)) + eps)
-        path.append(p)
-    return path

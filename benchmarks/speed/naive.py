@@ -1,7 +1,7 @@
 """Layers as a NumPy textbook writes them: what nanogan's are compared with in time.
 
-Every layer returns new arrays and keeps its parameters and their gradients as dictionaries. `naive_step.py` makes a
-training step of them.
+The fully connected ones are those of `nanogan/plain.py`; here are the others, in the same style. Every layer returns
+new arrays. `naive_step.py` makes a training step of them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nanogan import conv, layers, norm, reshape
+from nanogan import conv, layers, norm, plain, reshape
 from nanogan.backend import Array
 
 
 class Layer:
-    """y = forward(x); from dy, backward_params writes the gradients of the parameters, and backward_input gives dx."""
+    """y = forward(x); from dy, backward_params writes the gradients of the parameters, and backward_input gives dx.
+
+    The textbook form of a layer of nanogan's, and its parameters by name: `self.W` and so on, with gradients `self.dW`.
+    """
 
     def __init__(self, layer: Any, arrays: dict[str, Array]) -> None:
-        self.layer, self.p = layer, arrays
-        self.grads: dict[str, Array] = {}
+        self.layer, self.names = layer, tuple(arrays)
+        for name, array in arrays.items():
+            setattr(self, name, array)
+            setattr(self, "d" + name, np.zeros_like(array))
+
+    def __getattr__(self, name: str) -> Array:
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
 
     def forward(self, x: Array) -> Array:
         raise NotImplementedError
@@ -31,20 +39,20 @@ class Layer:
     def backward_input(self, dy: Array) -> Array:
         raise NotImplementedError
 
+    @property
+    def params(self) -> list[Array]:
+        return [getattr(self, name) for name in self.names]
 
-class Linear(Layer):
-    def forward(self, x: Array) -> Array:
-        self.x = x
-        y = x @ self.p["W"]
-        return y + self.p["b"] if "b" in self.p else y
+    @property
+    def grads(self) -> list[Array]:
+        return [getattr(self, "d" + name) for name in self.names]
 
-    def backward_params(self, dy: Array) -> None:
-        self.grads["W"] = self.x.T @ dy
-        if "b" in self.p:
-            self.grads["b"] = dy.sum(axis=0)
 
-    def backward_input(self, dy: Array) -> Array:
-        return dy @ self.p["W"].T
+class Linear(plain.Linear, Layer):
+    def __init__(self, layer: Any, arrays: dict[str, Array]) -> None:
+        Layer.__init__(self, layer, arrays)
+        if not layer.bias:
+            self.b, self.db = np.zeros((2, layer.n_out), self.W.dtype)
 
 
 class TransposedLinear(Linear):
@@ -55,35 +63,26 @@ class TransposedLinear(Linear):
 
     def forward(self, x: Array) -> Array:
         self.x = x
-        y = x @ self.p["W"].T
-        return y + self.p["b"] if "b" in self.p else y
+        return x @ self.W.T + self.b
 
     def backward_params(self, dy: Array) -> None:
-        super().backward_params(dy)
-        self.grads["W"] = dy.T @ self.x
+        self.dW[...] = dy.T @ self.x
+        self.db[...] = dy.sum(axis=0)
 
     def backward_input(self, dy: Array) -> Array:
-        return dy @ self.p["W"]
+        return dy @ self.W
 
 
-class LeakyReLU(Layer):
-    """ReLU is the one with slope 0."""
+class ReLU(plain.ReLU, Layer):
+    """LeakyReLU, too."""
 
-    def forward(self, x: Array) -> Array:
-        self.x, self.slope = x, getattr(self.layer, "slope", 0.0)
-        return np.where(x > 0, x, self.slope * x)
-
-    def backward_input(self, dy: Array) -> Array:
-        return np.where(self.x > 0, dy, self.slope * dy)
+    def __init__(self, layer: Any, arrays: dict[str, Array]) -> None:
+        Layer.__init__(self, layer, arrays)
+        self.slope = getattr(layer, "slope", 0.0)
 
 
-class Tanh(Layer):
-    def forward(self, x: Array) -> Array:
-        self.y = np.tanh(x)
-        return self.y
-
-    def backward_input(self, dy: Array) -> Array:
-        return dy * (1 - self.y**2)
+class Tanh(plain.Tanh, Layer):
+    pass
 
 
 class Sigmoid(Layer):
@@ -98,7 +97,7 @@ class Sigmoid(Layer):
 class Maxout(Layer):
     def forward(self, x: Array) -> Array:
         self.x = x
-        lines = (x @ self.p["W"] + self.p["b"]).reshape(len(x), self.layer.pieces, -1)
+        lines = (x @ self.W + self.b).reshape(len(x), self.layer.pieces, -1)
         self.winner = lines.argmax(axis=1)[:, None]
         return np.take_along_axis(lines, self.winner, axis=1)[:, 0]
 
@@ -109,10 +108,11 @@ class Maxout(Layer):
 
     def backward_params(self, dy: Array) -> None:
         dlines = self._dlines(dy)
-        self.grads = {"W": self.x.T @ dlines, "b": dlines.sum(axis=0)}
+        self.dW[...] = self.x.T @ dlines
+        self.db[...] = dlines.sum(axis=0)
 
     def backward_input(self, dy: Array) -> Array:
-        return self._dlines(dy) @ self.p["W"].T
+        return self._dlines(dy) @ self.W.T
 
 
 class Dropout(Layer):
@@ -142,13 +142,14 @@ class BatchNorm(Layer):
         self.axes = tuple(range(x.ndim - 1))
         self.std = np.sqrt(x.var(axis=self.axes) + self.layer.eps)
         self.xhat = (x - x.mean(axis=self.axes)) / self.std
-        return self.p["gamma"] * self.xhat + self.p["beta"]
+        return self.gamma * self.xhat + self.beta
 
     def backward_params(self, dy: Array) -> None:
-        self.grads = {"gamma": (dy * self.xhat).sum(axis=self.axes), "beta": dy.sum(axis=self.axes)}
+        self.dgamma[...] = (dy * self.xhat).sum(axis=self.axes)
+        self.dbeta[...] = dy.sum(axis=self.axes)
 
     def backward_input(self, dy: Array) -> Array:
-        dxhat = dy * self.p["gamma"]
+        dxhat = dy * self.gamma
         mean, slope = dxhat.mean(axis=self.axes), (dxhat * self.xhat).mean(axis=self.axes)
         return (dxhat - mean - self.xhat * slope) / self.std
 
@@ -157,9 +158,9 @@ class Convolution(Layer):
     """The three products between an image and its features, over the k x k windows of the padded image."""
 
     @property
-    def W(self) -> Array:
+    def kernels(self) -> Array:
         k = self.layer.kernel
-        return self.p["W"].reshape(k, k, -1, self.p["W"].shape[1])
+        return self.W.reshape(k, k, -1, self.W.shape[1])
 
     def windows(self, image: Array) -> Array:
         """(N, h, w, C, k, k)"""
@@ -168,7 +169,7 @@ class Convolution(Layer):
         return sliding_window_view(padded, (k, k), axis=(1, 2))[:, ::s, ::s]
 
     def correlate(self, image: Array) -> Array:
-        return np.tensordot(self.windows(image), self.W, axes=([4, 5, 3], [0, 1, 2]))
+        return np.tensordot(self.windows(image), self.kernels, axes=([4, 5, 3], [0, 1, 2]))
 
     def correlate_transposed(self, features: Array, shape: tuple[int, ...]) -> Array:
         k, s, p = self.layer.kernel, self.layer.stride, self.layer.padding
@@ -176,24 +177,24 @@ class Convolution(Layer):
         padded = np.zeros((n, height + 2 * p, width + 2 * p, channels), features.dtype)
         for i in range(k):
             for j in range(k):
-                padded[:, i : i + s * h : s, j : j + s * w : s] += features @ self.W[i, j].T
+                padded[:, i : i + s * h : s, j : j + s * w : s] += features @ self.kernels[i, j].T
         return padded[:, p : p + height, p : p + width]
 
     def weight_gradient(self, image: Array, features: Array) -> None:
         dW = np.tensordot(self.windows(image), features, axes=([0, 1, 2], [0, 1, 2]))  # (C, k, k, F)
-        self.grads["W"] = dW.transpose(1, 2, 0, 3).reshape(self.p["W"].shape)
+        self.dW[...] = dW.transpose(1, 2, 0, 3).reshape(self.W.shape)
 
 
 class Conv2d(Convolution):
     def forward(self, x: Array) -> Array:
         self.x = x
         y = self.correlate(x)
-        return y + self.p["b"] if "b" in self.p else y
+        return y + self.b if self.layer.bias else y
 
     def backward_params(self, dy: Array) -> None:
         self.weight_gradient(self.x, dy)
-        if "b" in self.p:
-            self.grads["b"] = dy.sum(axis=(0, 1, 2))
+        if self.layer.bias:
+            self.db[...] = dy.sum(axis=(0, 1, 2))
 
     def backward_input(self, dy: Array) -> Array:
         return self.correlate_transposed(dy, self.x.shape)
@@ -203,12 +204,12 @@ class ConvTranspose2d(Convolution):
     def forward(self, x: Array) -> Array:
         self.x = x
         y = self.correlate_transposed(x, (len(x), *self.layer.output_shape(x.shape[1:])))
-        return y + self.p["b"] if "b" in self.p else y
+        return y + self.b if self.layer.bias else y
 
     def backward_params(self, dy: Array) -> None:
         self.weight_gradient(dy, self.x)
-        if "b" in self.p:
-            self.grads["b"] = dy.sum(axis=(0, 1, 2))
+        if self.layer.bias:
+            self.db[...] = dy.sum(axis=(0, 1, 2))
 
     def backward_input(self, dy: Array) -> Array:
         return self.correlate(dy)
@@ -216,8 +217,8 @@ class ConvTranspose2d(Convolution):
 
 FORMS: dict[type, type[Layer]] = {
     layers.Linear: Linear,
-    layers.ReLU: LeakyReLU,
-    layers.LeakyReLU: LeakyReLU,
+    layers.ReLU: ReLU,
+    layers.LeakyReLU: ReLU,
     layers.Tanh: Tanh,
     layers.Sigmoid: Sigmoid,
     layers.Maxout: Maxout,

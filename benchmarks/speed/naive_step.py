@@ -1,21 +1,20 @@
 """A training step as a NumPy textbook writes it, and one trick after the other on the way to nanogan.
 
-The textbook computes in float64, as `np.random.randn` does; sends real and fake images through D one after the other;
-computes every gradient in every backward pass; and gives each array a pair of moments and Adam's formula line by line.
+The textbook is `nanogan/plain.py`, worse: it computes in float64, as `np.random.randn` does; sends real and fake images
+through D one after the other; and computes every gradient in every backward pass. Adam is that of `plain.py`.
 `Tricks` names what can be done better with the same result, and `LADDER` adds one trick at a time. What its last rung
 still lacks is nanogan: work arrays that are used again, with `out=`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from nanogan import losses, optim
+from nanogan import losses, optim, plain
 from nanogan.backend import NUMPY, Array
 
 from .naive import FORMS, Layer, Linear, TransposedLinear
@@ -56,7 +55,7 @@ LADDER = ladder()
 """Contenders by name: each has the tricks of those before it, and one more."""
 
 
-class Net:
+class Net(plain.Network):
     """Layers in order."""
 
     def __init__(self, network: Any, tricks: Tricks) -> None:
@@ -69,13 +68,10 @@ class Net:
                 form = TransposedLinear
             arrays = {name: getattr(layer, name).astype(dtype) for name in layer.declare_params()}
             self.layers.append(form(layer, arrays))
-        self.first = min(position for position, layer in enumerate(self.layers) if layer.p)
+        self.first = min(position for position, layer in enumerate(self.layers) if layer.names)
+        self.params = [p for layer in self.layers for p in layer.params]
+        self.grads = [g for layer in self.layers for g in layer.grads]
         self.batch_statistics = network.depends_on_batch
-
-    def forward(self, x: Array) -> Array:
-        for layer in self.layers:
-            x = layer.forward(x)
-        return x
 
     def backward(self, dy: Array) -> Array:
         """The gradients of all parameters, and dx."""
@@ -96,31 +92,11 @@ class Net:
 
     def backward_input(self, dy: Array) -> Array:
         """dx"""
-        if not self.tricks.no_D_gradients:
-            return self.backward(dy)
-        for layer in reversed(self.layers):
-            dy = layer.backward_input(dy)
-        return dy
-
-    def gradients(self) -> list[Array]:
-        return [layer.grads[name] for layer in self.layers for name in layer.p]
-
-    def set_gradients(self, values: list[Array]) -> None:
-        for layer in self.layers:
-            layer.grads = {name: values.pop(0) for name in layer.p}
-
-
-# ---- losses
-
-
-def bce_with_logits(x: Array, t: float) -> tuple[float, Array]:
-    """The mean loss of logits x with target t, and d(loss)/dx."""
-    loss = np.mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))))
-    return float(loss), (1 / (1 + np.exp(-x)) - t) / x.size
+        return super().backward_input(dy) if self.tricks.no_D_gradients else self.backward(dy)
 
 
 def bce(p: Array, t: float) -> tuple[float, Array]:
-    """The same for probabilities p, which are kept off 0 and 1."""
+    """`plain.bce` for probabilities p, which are kept off 0 and 1: the mean loss with target t, and d(loss)/dp."""
     p = np.clip(p, 1e-7, 1 - 1e-7)
     loss = -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
     return float(loss), (p - t) / (p * (1 - p)) / p.size
@@ -129,38 +105,17 @@ def bce(p: Array, t: float) -> tuple[float, Array]:
 # ---- optimizers
 
 
-class Adam:
-    """The formula, for one array after the other."""
-
-    def __init__(self, net: Net, settings: optim.Adam) -> None:
-        self.net, self.settings, self.t = net, settings, 0
-        self.parameters = [array for layer in net.layers for array in layer.p.values()]
-        self.m = [np.zeros_like(p) for p in self.parameters]
-        self.v = [np.zeros_like(p) for p in self.parameters]
-
-    def step(self) -> None:
-        self.t += 1
-        beta1, beta2 = self.settings.betas
-        for i, (p, g) in enumerate(zip(self.parameters, self.net.gradients(), strict=True)):
-            self.m[i] = beta1 * self.m[i] + (1 - beta1) * g
-            self.v[i] = beta2 * self.v[i] + (1 - beta2) * g**2
-            m_hat = self.m[i] / (1 - beta1**self.t)
-            v_hat = self.v[i] / (1 - beta2**self.t)
-            p -= self.settings.lr * m_hat / (np.sqrt(v_hat) + self.settings.eps)
-
-
 class SGD:
-    """With momentum."""
+    """With momentum, for one array after the other, as `plain.Adam` is."""
 
     def __init__(self, net: Net, settings: optim.SGD) -> None:
         self.net, self.settings = net, settings
-        self.parameters = [array for layer in net.layers for array in layer.p.values()]
-        self.v = [np.zeros_like(p) for p in self.parameters]
+        self.v = [np.zeros_like(p) for p in net.params]
 
     def step(self) -> None:
-        for i, (p, g) in enumerate(zip(self.parameters, self.net.gradients(), strict=True)):
-            self.v[i] = self.settings.momentum * self.v[i] + g
-            p -= self.settings.lr * self.v[i]
+        for p, g, v in zip(self.net.params, self.net.grads, self.v, strict=True):
+            v[...] = self.settings.momentum * v + g
+            p -= self.settings.lr * v
 
 
 class FlatOptimizer:
@@ -168,18 +123,26 @@ class FlatOptimizer:
 
     def __init__(self, net: Net, settings: optim.Optimizer) -> None:
         self.net = net
-        shapes = [array.shape for layer in net.layers for array in layer.p.values()]
-        params = np.concatenate([array.ravel() for layer in net.layers for array in layer.p.values()])
+        params = np.concatenate([p.ravel() for p in net.params])
         self.grads = np.zeros_like(params)
-        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
-        views = [part.reshape(shape) for part, shape in zip(np.split(params, ends), shapes, strict=True)]
+        pieces = iter(np.split(params, np.cumsum([p.size for p in net.params])[:-1]))
         for layer in net.layers:
-            layer.p = {name: views.pop(0) for name in layer.p}
+            for name in layer.names:
+                setattr(layer, name, next(pieces).reshape(getattr(layer, name).shape))
         self.optimizer = settings.bind(SimpleNamespace(backend=NUMPY, params=params, grads=self.grads))
 
     def step(self) -> None:
-        np.concatenate([gradient.ravel() for gradient in self.net.gradients()], out=self.grads)
+        np.concatenate([g.ravel() for g in self.net.grads], out=self.grads)
         self.optimizer.step()
+
+
+def optimizer(net: Net, settings: optim.Optimizer, tricks: Tricks) -> Any:
+    if tricks.flat_adam:
+        return FlatOptimizer(net, settings)
+    if isinstance(settings, optim.Adam):
+        return plain.Adam(net, settings.lr, *settings.betas, settings.eps)
+    assert isinstance(settings, optim.SGD)
+    return SGD(net, settings)
 
 
 # ---- the step
@@ -193,11 +156,8 @@ class Naive(Contender):
         recipe, trainer = self.recipe, setup.trainer()
         self.tricks, self.dtype = tricks, np.float32 if tricks.float32 else np.float64
         self.G, self.D = Net(trainer.G, tricks), Net(trainer.D, tricks)
-        self.loss = bce_with_logits if isinstance(recipe.loss, losses.BCEWithLogits) else bce
-        form: Any = Adam if isinstance(recipe.optimizer, optim.Adam) else SGD
-        if tricks.flat_adam:
-            form = FlatOptimizer
-        self.G_optimizer, self.D_optimizer = form(self.G, recipe.optimizer), form(self.D, recipe.optimizer)
+        self.loss = plain.bce if isinstance(recipe.loss, losses.BCEWithLogits) else bce
+        self.G_optimizer, self.D_optimizer = (optimizer(net, recipe.optimizer, tricks) for net in (self.G, self.D))
         self.rng = np.random.default_rng(0)
 
     def run(self, steps: int) -> None:
@@ -225,7 +185,7 @@ class Naive(Contender):
                 fake = self.G.forward(z_again.astype(self.dtype))
             g_loss = self._G_gradients(fake)
         self.G_optimizer.step()
-        return d_loss, g_loss
+        return float(d_loss), float(g_loss)
 
     def _D_gradients(self, real: Array, fake: Array) -> float:
         targets, scale = (self.recipe.real_label, 0.0), 0.5 if self.recipe.mean_of_terms else 1.0
@@ -234,13 +194,14 @@ class Naive(Contender):
             terms = [self.loss(x, t) for x, t in zip(logits, targets, strict=True)]
             self.D.backward_params(scale * np.concatenate([dlogits for _, dlogits in terms]))
             return scale * sum(value for value, _ in terms)
-        total, sums = 0.0, []
+        total, of_real = 0.0, list[Array]()
         for images, target in zip((real, fake), targets, strict=True):
             value, dlogits = self.loss(self.D.forward(images), target)
             self.D.backward_params(scale * dlogits)
             total += scale * value
-            sums.append(self.D.gradients())
-        self.D.set_gradients([of_real + of_fake for of_real, of_fake in zip(*sums, strict=True)])
+            of_real = of_real or [g.copy() for g in self.D.grads]
+        for g, other in zip(self.D.grads, of_real, strict=True):
+            g += other
         return total
 
     def _G_gradients(self, fake: Array) -> float:

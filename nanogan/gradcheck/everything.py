@@ -6,9 +6,8 @@ The tables name every layer, loss and optimizer; the GANs are the recipes. A lay
 
 from __future__ import annotations
 
-import math
 import runpy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import plain
 from ..backend import NUMPY, Array, Shape
 from ..conv import Conv2d, ConvTranspose2d
 from ..errors import InputError, ShapeError
@@ -143,34 +143,31 @@ def prove_image_to_image(recipe: ImageToImage, *, batch: int = BATCH, count: int
 
 # ---- optimizers
 
-Textbook = Callable[[Any, float, Sequence[float]], list[float]]
-"""From an optimizer's settings, the first value of one parameter and its gradients: its value after every step."""
+Textbook = Callable[[Any, Array, Array], Array]
+"""From an optimizer's settings, first values (numbers,) and gradients (steps, numbers): the values after every step."""
 
 
-def textbook_sgd(o: Any, p: float, gradients: Sequence[float]) -> list[float]:
+def textbook_sgd(o: Any, start: Array, gradients: Array) -> Array:
     """v <- momentum v + g, p <- p - lr v; g with weight_decay p added"""
-    v, path = 0.0, []
+    p, v, path = start, np.zeros_like(start), []
     for gradient in gradients:
         v = o.momentum * v + gradient + o.weight_decay * p
         p = p - o.lr * v
         path.append(p)
-    return path
+    return np.array(path)
 
 
-def textbook_adam(o: Any, p: float, gradients: Sequence[float]) -> list[float]:
-    """Kingma and Ba 2015, algorithm 1, line by line; g with weight_decay p added"""
+def textbook_adam(o: Any, start: Array, gradients: Array) -> Array:
+    """Adam as `plain.py` has it, line by line from the paper; g with weight_decay p added"""
+    p, g, path = start.copy(), np.zeros_like(start), []
+    player: Any = SimpleNamespace(params=[p], grads=[g])
     beta1, beta2 = o.betas
-    m = v = 0.0
-    path = []
-    for t, gradient in enumerate(gradients, start=1):
-        g = gradient + o.weight_decay * p
-        m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g**2
-        m_hat = m / (1 - beta1**t)
-        v_hat = v / (1 - beta2**t)
-        p = p - o.lr * m_hat / (math.sqrt(v_hat) + o.eps)
-        path.append(p)
-    return path
+    adam = plain.Adam(player, o.lr, beta1, beta2, o.eps)
+    for gradient in gradients:
+        g[...] = gradient + o.weight_decay * p
+        adam.step()
+        path.append(p.copy())
+    return np.array(path)
 
 
 OPTIMIZERS: tuple[tuple[Optimizer, Textbook], ...] = (
@@ -196,7 +193,7 @@ def check_optimizer(optimizer: Optimizer, textbook: Textbook, *, numbers: int = 
         network.grads[...] = g
         attached.step()
         path.append(network.params.copy())
-    expected = np.array([[p, *textbook(optimizer, p, list(g))] for p, g in zip(start, gradients.T, strict=True)]).T
+    expected = [start, *textbook(optimizer, start, gradients)]
     derivatives = [
         Derivative(f"step {t + 1}, number {i}", float(moved), float(wanted))
         for t, row in enumerate(zip(np.diff(path, axis=0), np.diff(expected, axis=0), strict=True))
