@@ -92,7 +92,7 @@ def time_steps() -> dict[str, float]:
 def load_results() -> dict[str, Any]:
     if RESULTS.exists():
         return json.loads(RESULTS.read_text())
-    return {"command": "python -m benchmarks.quality", "real": REAL, "step_ms": {}, "rows": []}
+    return {"command": "python -m benchmarks.quality.recipes", "real": REAL, "step_ms": {}, "rows": []}
 
 
 def save_results(**changed: Any) -> None:
@@ -156,7 +156,9 @@ def spread(values: list[float], form: str) -> str:
 
 def main() -> None:
     parser = Parser(
-        prog="python -m benchmarks.quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.quality.recipes",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--recipe", nargs="+", default=list(RECIPES), choices=RECIPES, metavar="NAME", help="which (default: all)"

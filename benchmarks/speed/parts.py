@@ -32,8 +32,8 @@ IN_SWEEPS = (OURS, NAIVE, "PyTorch eager", "PyTorch careful", JAX)
 
 @dataclass(frozen=True)
 class Options:
-    """What all parts are told. recipes: those of the part `steps`, None for all. without: contenders to leave out. The
-    rest is for `Setup`.
+    """What all parts are told. recipes, batch_size: of the part `steps`, None for all recipes and their own. only: who
+    runs beside nanogan, None for all. The rest is for `Setup`.
     """
 
     quick: bool
@@ -42,7 +42,8 @@ class Options:
     threads: int
     clock: str
     recipes: list[str] | None
-    without: tuple[str, ...] = ()
+    batch_size: int | None = None
+    only: list[str] | None = None
 
     def setup(self, recipe: Recipe | ImageToImage, batch_size: int) -> Setup:
         """Without what only nanogan would do: a schedule of learning rates, averaged weights."""
@@ -52,8 +53,9 @@ class Options:
 
     def contenders(self, names: tuple[str, ...]) -> list[str]:
         """Of these, those that make sense: on a GPU no NumPy, in a quick look nothing that compiles for long."""
-        without = {*self.without, *(LADDER if self.backend == "cupy" else ())}
-        return [name for name in names if name not in without and not (self.quick and name == "PyTorch compiled")]
+        without = {*(LADDER if self.backend == "cupy" else ()), *(("PyTorch compiled",) if self.quick else ())}
+        chosen = names if self.only is None else (OURS, *self.only)
+        return [name for name in names if name in chosen and name not in without]
 
 
 def steps(options: Options) -> Iterator[Row]:
@@ -62,7 +64,8 @@ def steps(options: Options) -> Iterator[Row]:
     for name in names:
         recipe = get_recipe(name)
         contenders = tuple(other for other in EVERYBODY if name == "keras" or other not in KERAS)
-        for batch_size in (recipe.batch_size, *((256, 1024) if name == "vanilla" and not options.quick else ())):
+        larger = (256, 1024) if name == "vanilla" and not options.quick else ()
+        for batch_size in (options.batch_size,) if options.batch_size else (recipe.batch_size, *larger):
             yield measure(options.setup(recipe, batch_size), options.contenders(contenders), options.rounds)
 
 

@@ -119,8 +119,24 @@ def test_the_command_saves_what_it_prints(tmp_path: Path, monkeypatch: pytest.Mo
     assert saved["machine"]["numpy"] == np.__version__
 
 
-def test_a_contender_that_is_unknown_cant_be_left_out(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "--without", "jax"])
+def test_a_step_alone_is_timed_beside_its_floor_and_saved_only_where_out_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    before = {file: file.read_bytes() for file in suite.RESULTS.glob("*.json")}
+    command = ["benchmarks", "--only", "steps", "--recipes", "vanilla", "--contenders", OURS]
+    monkeypatch.setattr(sys, "argv", [*command, "--batch-size", "8", "--rounds", "1"])
+    assert suite.main() == 0
+    printed = capsys.readouterr().out
+    assert "vanilla, batch 8" in printed and "floor: products" in printed and NAIVE not in printed
+    assert {file: file.read_bytes() for file in suite.RESULTS.glob("*.json")} == before
+    monkeypatch.setattr(sys, "argv", [*command, "--batch-size", "8", "--rounds", "1", "--out", str(tmp_path)])
+    assert suite.main() == 0
+    (row,) = json.loads((tmp_path / "steps.json").read_text())["rows"]
+    assert set(row["ms"]) == {OURS} and row["batch_size"] == 8
+
+
+def test_an_unknown_contender_is_refused(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "--contenders", "jax"])
     with pytest.raises(SystemExit) as left:
         suite.main()
     assert left.value.code == 2
