@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nanogan import NUMPY, Network, discriminator_step, generator_step, plain
+from nanogan import NUMPY, Network, discriminator_gradients, generator_gradients, plain
 from nanogan.backend import Array
 from nanogan.data import images as data
 from nanogan.recipes.mnist import VANILLA
@@ -63,8 +63,8 @@ def test_three_steps_are_the_librarys() -> None:
     G, D = networks(rng)
     plain_G, plain_D = in_plain(G, rng), in_plain(D, rng)
     G.params[...], D.params[...] = flat(plain_G), flat(plain_D)
-    loss = VANILLA.loss.on(NUMPY, np.float64)
-    G_adam, D_adam = VANILLA.optimizer.attach(G), VANILLA.optimizer.attach(D)
+    loss = VANILLA.loss.bind(NUMPY, np.float64)
+    G_adam, D_adam = VANILLA.optimizer.bind(G), VANILLA.optimizer.bind(D)
     lr = VANILLA.optimizer.lr
     plain_G_adam, plain_D_adam = plain.Adam(plain_G, lr), plain.Adam(plain_D, lr)
     for _ in range(3):

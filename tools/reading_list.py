@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import nanogan
-from nanogan import Adam, BCEWithLogits, Network, discriminator_step, generator_step
+from nanogan import Adam, BCEWithLogits, Network, discriminator_gradients, generator_gradients
 from nanogan.recipes.mnist import VANILLA
 
 PACKAGE = Path(nanogan.__file__).parent
@@ -30,12 +30,16 @@ def one_step() -> None:
     rng = np.random.default_rng(0)
     G = Network(VANILLA.generator, VANILLA.noise_size, rng=rng)
     D = Network(VANILLA.discriminator, VANILLA.image_shape, rng=rng)
-    loss, adam = BCEWithLogits().on(), Adam(lr=2e-4)
-    G_adam, D_adam = adam.attach(G), adam.attach(D)
+    loss, adam = BCEWithLogits(), Adam(lr=2e-4)
+    G_adam, D_adam = adam.bind(G), adam.bind(D)
     real = rng.uniform(-1, 1, (64, *VANILLA.image_shape)).astype(np.float32)
     z, z_again = rng.standard_normal((2, 64, VANILLA.noise_size), dtype=np.float32)
-    discriminator_step(G, D, loss, D_adam, real, z)
-    generator_step(G, D, loss, G_adam, z_again)
+    fake = G.forward(z)
+    discriminator_gradients(D, loss, real, fake)
+    D_adam.step()
+    fake = G.forward(z_again)
+    generator_gradients(G, D, loss, fake)
+    G_adam.step()
 
 
 class Passage(NamedTuple):
