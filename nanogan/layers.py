@@ -56,7 +56,7 @@ class Linear(Layer):
     def backward_input(self, dy: Array) -> Array:
         """dx = dy W^T"""
         dx = self.buffer("dx", self.x.shape)
-        return self.xp.matmul(dy, self.W.T, out=dx)  # dy @ W.T
+        return self.xp.dot(dy, self.W.T, out=dx)  # dy @ W.T (where n_out = 1, matmul takes five times as long)
 
 
 @dataclass
