@@ -12,7 +12,7 @@ from .backend import Array, Shape
 from .errors import InputError, ShapeError
 from .initializers import ones, zeros
 from .layer import Declared, Layer
-from .numerics import channel_sums
+from .numerics import channel_sums, channel_sums_of_products
 
 
 @dataclass
@@ -20,6 +20,8 @@ class BatchNorm(Layer):
     """y = gamma xhat + beta      xhat = (x - mean) / std      std = sqrt(var + eps)
 
     x, xhat, y: (N, C) or (N, H, W, C)   mean, var, std, gamma, beta: (C,)
+
+    xhat itself is never stored: x - mean is, and the division by std goes into the factors of a channel.
 
     In training, mean and var are those of the channel's M numbers in the batch, M = N or N H W. In evaluation they are
     running averages of them (Ioffe and Szegedy 2015, algorithm 2; momentum as PyTorch means it):
@@ -54,33 +56,27 @@ class BatchNorm(Layer):
     def forward(self, x: Array, training: bool = True) -> Array:
         self.training = training
         self.M = x.size // self.channels
-        xhat = self.xhat = self.buffer("xhat", x.shape)
-        y = self.buffer("y", x.shape)
-        mean = self._batch_mean(x) if training else self.running_mean
-        self.xp.subtract(x, self._spread(mean), out=xhat)
-        var = self._batch_var(xhat, work=y) if training else self.running_var
+        mean = self._mean(x) if training else self.running_mean
+        deviation = self.deviation = self.buffer("deviation", x.shape)
+        self.xp.subtract(x, self._spread(mean), out=deviation)
+        var = self._var(deviation) if training else self.running_var
         self.std = self.xp.sqrt(var + self.eps)
-        xhat /= self._spread(self.std)
-        self.xp.multiply(xhat, self._spread(self.gamma), out=y)
+        y = self.buffer("y", x.shape)
+        self.xp.multiply(deviation, self._spread(self.gamma / self.std), out=y)
         y += self._spread(self.beta)
+        if training:
+            self.running_mean += self.momentum * (mean - self.running_mean)
+            self.running_var += self.momentum * (self.M / (self.M - 1) * var - self.running_var)
         return y
 
-    def _batch_mean(self, x: Array) -> Array:
+    def _mean(self, x: Array) -> Array:
         if self.M < 2:
             raise InputError(f"{self}: one number a channel has no variance; train on batches of 2 or more")
-        mean = self._sums(x) / self.M
-        self._follow(self.running_mean, mean)
-        return mean
+        return self._sums(x) / self.M
 
-    def _batch_var(self, deviation: Array, work: Array) -> Array:
+    def _var(self, deviation: Array) -> Array:
         """The mean of deviation^2. (That of x^2, less mean^2, would save a pass and lose the digits of a small var.)"""
-        self.xp.multiply(deviation, deviation, out=work)
-        var = self._sums(work) / self.M
-        self._follow(self.running_var, var * (self.M / (self.M - 1)))
-        return var
-
-    def _follow(self, running: Array, batch: Array) -> None:
-        running += self.momentum * (batch - running)
+        return channel_sums_of_products(self.xp, deviation, deviation) / self.M
 
     def _sums(self, x: Array, out: Array | None = None) -> Array:
         return channel_sums(x, work=self.buffer("sums over the batch", x.shape[1:]), out=out)
@@ -90,7 +86,7 @@ class BatchNorm(Layer):
 
         For 64 images of 14 x 14 x 32 a product takes half the time.
         """
-        spread = self.buffer("spread", self.xhat.shape[1:])
+        spread = self.buffer("spread", self.deviation.shape[1:])
         spread[...] = of_channel
         return spread
 
@@ -114,14 +110,14 @@ class BatchNorm(Layer):
         self, dy: Array, dgamma: Array | None = None, dbeta: Array | None = None
     ) -> tuple[Array, Array]:
         """dgamma and dbeta, in the arrays given or in new ones: the generator's step leaves D's gradients alone."""
-        product = self.xp.multiply(dy, self.xhat, out=self.buffer("dx", dy.shape))
-        return self._sums(product, out=dgamma), self._sums(dy, out=dbeta)
+        of_products = channel_sums_of_products(self.xp, dy, self.deviation)
+        return self.xp.divide(of_products, self.std, out=dgamma), self._sums(dy, out=dbeta)
 
     def _input_gradient(self, dy: Array, dgamma: Array, dbeta: Array) -> Array:
         dx = self.buffer("dx", dy.shape)
         if not self.training:
             return self.xp.multiply(dy, self._spread(self.gamma / self.std), out=dx)
-        self.xp.multiply(self.xhat, self._spread(dgamma / self.M), out=dx)
+        self.xp.multiply(self.deviation, self._spread(dgamma / (self.M * self.std)), out=dx)
         self.xp.subtract(dy, dx, out=dx)
         dx -= self._spread(dbeta / self.M)
         dx *= self._spread(self.gamma / self.std)

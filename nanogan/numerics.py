@@ -27,3 +27,9 @@ def channel_sums(x: Array, work: Array, out: Array | None = None) -> Array:
     """
     x.sum(axis=0, out=work)
     return work.reshape(-1, x.shape[-1]).sum(axis=0, out=out)
+
+
+def channel_sums_of_products(xp: Any, x: Array, y: Array, out: Array | None = None) -> Array:
+    """`channel_sums` of x y, without an array for the products."""
+    over_image = xp.einsum("n...,n...->...", x, y)
+    return over_image.reshape(-1, x.shape[-1]).sum(axis=0, out=out)
