@@ -31,10 +31,6 @@ class Backend:
     """How many parameters an optimizer updates at a time: five blocks (640 KiB in float32) fit a second-level cache."""
     adam_kernel: Callable[..., Any] | None = None
     """Where there is one: the arithmetic of `optim.Adam.update` as a single kernel, updating p, m and v in place."""
-    patch_block = 2**19
-    """How many numbers of patches a convolution multiplies at a time: 2 MiB in float32, two cores' second-level caches.
-    Eight times as many cost a DCGAN step a sixth; fewer mean more products, at each of which threads meet."""
-
     nan_check_every = 1
     """Check the losses for NaN every this many steps; on a CPU the check is free."""
 

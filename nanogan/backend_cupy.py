@@ -28,7 +28,6 @@ class CupyBackend(Backend):
 
     name = "cupy"
     block_size = 2**62  # one block: a GPU wants few, large kernels
-    patch_block = 2**26  # 256 MiB in float32
     nan_check_every = 100  # a check waits until the GPU has caught up
 
     def __init__(self) -> None:

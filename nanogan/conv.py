@@ -1,19 +1,20 @@
-"""Convolution and its transpose: Linear on patches.
+"""Convolution and its transpose: forward, a convolution multiplies patches; back, it needs none.
 
 Cut a k x k patch out of an image (N, H, W, C) wherever the kernel is placed, and let every patch be one row of k k C
-numbers. Then a convolution and its derivatives are those of `Linear`, with patches for x:
+values. Then a convolution is `Linear` on patches, with the derivatives of `Linear`:
 
     y = im2col(x) W        dW = im2col(x)^T dy        dx = col2im(dy W^T)
 
-im2col copies every number of the image to the patches it belongs to; col2im, its transpose, adds every patch back to
-where it came from. A transposed convolution runs the same three products the other way round: its forward pass is the
-convolution's dx, its dx is the convolution's y. So each product is written once, in `_Convolution`, and the two layers
-at the end only say which one is which. Read `norm.py` next.
+im2col copies every value of the image to the patches it belongs to; col2im, its transpose, would add every patch back
+to where it came from. But W needs no patches to paint with: `convolve_transposed` computes the same dx as a few
+products of shifted dy, each with a part of W (docs/backprop.md has both forms).
+
+A transposed convolution runs the same three products the other way round: its forward pass is the convolution's dx, its
+dx is the convolution's y. Read `norm.py` next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -41,33 +42,22 @@ def windows(xp: Any, image: Array, kernel: int, stride: int) -> Array:
     )
 
 
-def im2col(patches: Array, out: Array) -> Array:
-    """out = the patches of an image, given as its `windows`, side by side in memory: (N, h, w, k, k, C)."""
-    out[...] = patches
-    return out
+def depth_to_space(cells: Array, out: Array, padding: int) -> None:
+    """Lay cells (N, a, b, s, s, C) out as an image; out: (N, H, W, C), what is left of it without its padding.
 
-
-def col2im(patches: Array, out: Array, stride: int) -> None:
-    """Add patches (N, h, w, k, k, C) to where im2col takes them from; out: `windows` of the image that collects them.
-
-    Neighbouring patches overlap, but the same position (i, j) of two patches is never the same pixel: so one position
-    at a time. The same holds for a tile of stride x stride positions, which can be added at once: the default recipe's
-    step takes a tenth less. With few channels the rows of a tile are too short for NumPy to gain by it.
+    The pixels (i, j) of all cells are every s-th of the image, down and right.
     """
-    kernel, channels = patches.shape[4:]
-    tile = stride if kernel % stride == 0 and stride * channels >= 16 else 1
-    for i in range(0, kernel, tile):
-        for j in range(0, kernel, tile):
-            out[:, :, :, i : i + tile, j : j + tile] += patches[:, :, :, i : i + tile, j : j + tile]
+    s = cells.shape[3]
+    for i, j in np.ndindex(s, s):
+        y, x = (i - padding) % s, (j - padding) % s  # the first of them in `out`
+        pixels = out[:, y::s, x::s]
+        down, right = (y + padding) // s, (x + padding) // s  # its cell
+        pixels[...] = cells[:, down : down + pixels.shape[1], right : right + pixels.shape[2], i, j]
 
 
 @dataclass
 class _Convolution(Layer):
-    """The three products between an image (N, H, W, C) and what stands for its patches, features (N, h, w, F).
-
-    W: (k k C, F). The patches are made for a few images at a time: they are still in the processor's cache when they
-    are multiplied, and no array holds those of a whole batch, which are (k / stride)^2 times as large as its images.
-    """
+    """What both share. image: (N, H, W, C)   features: (N, h, w, F), a row for each patch   W: (k k C, F)"""
 
     c_in: int
     c_out: int
@@ -97,65 +87,64 @@ class _Convolution(Layer):
         if len(input_shape) != 3 or input_shape[2] != self.c_in:
             raise ShapeError(f"{self}: expected inputs of shape (height, width, {self.c_in}), got {input_shape}")
 
-    # ---- the three products
+    def im2col(self, image: Array) -> Array:
+        """The patches of the image, with `padding` zeros on each of its sides, as rows: (N h w, k k C)."""
+        p, (n, height, width, channels) = self.padding, image.shape
+        padded = self.buffer("padded", (n, height + 2 * p, width + 2 * p, channels), zeroed=True)
+        padded[:, p : p + height, p : p + width] = image  # nobody writes the border
+        patches = windows(self.xp, padded, self.kernel, self.stride)
+        by_column = channels <= 2  # a row of a patch is too short for a fast copy: copy along rows of the image instead
+        if by_column:
+            patches = patches.transpose(3, 4, 5, 0, 1, 2)
+        copied = self.buffer("patches", (patches.size,)).reshape(patches.shape)
+        copied[...] = patches
+        return copied.reshape(len(self.W), -1).T if by_column else copied.reshape(-1, len(self.W))
 
-    def correlate(self, image_windows: Array, out: Array) -> Array:
-        """out = im2col(image) W, the features"""
-        for few, patches in self._blocks(image_windows.shape):
-            rows = im2col(image_windows[few], out=patches).reshape(-1, len(self.W))
-            self.xp.matmul(rows, self.W, out=out[few].reshape(len(rows), -1))
+    def convolve_transposed(self, features: Array, out: Array) -> Array:
+        """out = col2im(features W^T), the image, without patches.
+
+        Cut the image into cells of s x s pixels (s: the stride), and the kernel into q x q tiles of that size, with
+        zeros beyond its end. A patch then covers q x q whole cells, and a cell gets a share from q x q features:
+
+            cells[a, b] = sum over t, u of features[a - t, b - u] tiles[t, u]^T      tiles[t, u]: (s s C, F)
+
+        That is one product per tile, of all features at once: q - 1 zeros behind each row and each image make a step
+        back by (t, u) the same number of rows everywhere. (A GPU may prefer one large product to q q small ones.)
+        """
+        (n, h, w, depth), s, q = features.shape, self.stride, -(-self.kernel // self.stride)  # q: rounded up
+        sizes = zip((h, w), out.shape[1:3], strict=True)
+        down, right = (max(m + q - 1, -(-(self.padding + size) // s)) for m, size in sizes)
+        padded = self.buffer("padded features", (n, down, right, depth), zeroed=True)
+        padded[:, :h, :w] = features
+        cells, share = (self.buffer(name, (n, down, right, s, s, out.shape[3])) for name in ("cells", "share of cells"))
+        rows, sums, shares = (array.reshape(n * down * right, -1) for array in (padded, cells, share))
+        tiles = self._tiles(q)
+        self.xp.dot(rows, tiles[0, 0].T, out=sums)  # dot: if F = 1, matmul doesn't use BLAS
+        for t, u in list(np.ndindex(q, q))[1:]:
+            back = t * right + u
+            self.xp.dot(rows[:-back], tiles[t, u].T, out=shares[:-back])
+            sums[back:] += shares[:-back]
+        depth_to_space(cells, out, self.padding)
         return out
 
-    def correlate_transposed(self, features: Array, out: Array) -> Array:
-        """out = col2im(features W^T), the image"""
-        padded = self.buffer("sums", self._padded_shape(out.shape))
-        padded[...] = 0
-        sums = windows(self.xp, padded, self.kernel, self.stride)
-        for few, patches in self._blocks(sums.shape):
-            rows = features[few].reshape(-1, self.W.shape[1])
-            self.xp.matmul(rows, self.W.T, out=patches.reshape(len(rows), -1))
-            col2im(patches, out=sums[few], stride=self.stride)
-        out[...] = self._inside(padded, out.shape)
-        return out
+    def _tiles(self, q: int) -> Array:
+        """W as q x q tiles of stride x stride positions: (q, q, s s C, F)."""
+        k, s, (values, depth) = self.kernel, self.stride, self.W.shape
+        padded = self.buffer("padded W", (q * s, q * s, values // k**2, depth), zeroed=True)
+        padded[:k, :k] = self.W.reshape(k, k, -1, depth)
+        return padded.reshape(q, s, q, s, -1, depth).swapaxes(1, 2).reshape(q, q, -1, depth)
 
-    def weight_gradient(self, image_windows: Array, features: Array) -> None:
-        """dW = im2col(image)^T features, where one of the two is what came in and the other the gradient"""
-        share = self.buffer("share of dW", self.dW.shape)
-        self.dW[...] = 0
-        for few, patches in self._blocks(image_windows.shape):
-            rows = im2col(image_windows[few], out=patches).reshape(-1, len(self.W))
-            self.xp.matmul(rows.T, features[few].reshape(len(rows), -1), out=share)
-            self.xp.add(self.dW, share, out=self.dW)
+    def add_bias(self, y: Array) -> None:
+        """y += b, spread over an image first: NumPy then runs along images, not along pixels."""
+        if self.bias:
+            spread = self.buffer("b of each pixel", y.shape[1:])
+            spread[...] = self.b
+            y += spread
 
     def bias_gradient(self, dy: Array) -> None:
         """db = sum of dy over the batch and the image"""
         if self.bias:
             channel_sums(dy, out=self.db, work=self.buffer("db of an image", dy.shape[1:]))
-
-    # ---- padding, and how many images at a time
-
-    def padded_windows(self, image: Array) -> Array:
-        """The windows of a copy of the image with `padding` rows and columns of zeros around it."""
-        padded = self.buffer("padded", self._padded_shape(image.shape), zeroed=True)  # nobody writes the border
-        self._inside(padded, image.shape)[...] = image
-        return windows(self.xp, padded, self.kernel, self.stride)
-
-    def _padded_shape(self, image_shape: Shape) -> Shape:
-        n, height, width, channels = image_shape
-        return (n, height + 2 * self.padding, width + 2 * self.padding, channels)
-
-    def _inside(self, padded: Array, image_shape: Shape) -> Array:
-        """The view without its border."""
-        p, (_, height, width, _) = self.padding, image_shape
-        return padded[:, p : p + height, p : p + width]
-
-    def _blocks(self, shape: Shape) -> Iterator[tuple[slice, Array]]:
-        """The batch cut into a few images at a time, each with an array for their patches; shape: of all patches."""
-        n, one = shape[0], shape[1:]
-        few = max(1, self.backend.patch_block // int(np.prod(one)))
-        for start in range(0, n, few):
-            end = min(start + few, n)
-            yield slice(start, end), self.buffer("patches", (end - start, *one))
 
 
 @dataclass
@@ -177,22 +166,20 @@ class Conv2d(_Convolution):
         return (free[0] // self.stride + 1, free[1] // self.stride + 1, self.c_out)
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        self.input_shape = x.shape
-        self.x_windows = self.padded_windows(x)
+        self.input_shape, self.patches = x.shape, self.im2col(x)
         y = self.buffer("y", (len(x), *self.output_shape(x.shape[1:])))
-        self.correlate(self.x_windows, out=y)  # im2col(x) @ W
-        if self.bias:
-            y += self.b
+        self.xp.matmul(self.patches, self.W, out=y.reshape(-1, self.c_out))  # patches @ W
+        self.add_bias(y)
         return y
 
     def backward_params(self, dy: Array) -> None:
         """dW = im2col(x)^T dy      db = sum of dy over the batch and the image"""
-        self.weight_gradient(self.x_windows, dy)
+        self.xp.matmul(self.patches.T, dy.reshape(-1, self.c_out), out=self.dW)  # patches.T @ dy
         self.bias_gradient(dy)
 
     def backward_input(self, dy: Array) -> Array:
         """dx = col2im(dy W^T)"""
-        return self.correlate_transposed(dy, out=self.buffer("dx", self.input_shape))
+        return self.convolve_transposed(dy, out=self.buffer("dx", self.input_shape))
 
 
 @dataclass
@@ -227,16 +214,29 @@ class ConvTranspose2d(_Convolution):
     def forward(self, x: Array, training: bool = True) -> Array:
         self.x = x
         y = self.buffer("y", (len(x), *self.output_shape(x.shape[1:])))
-        self.correlate_transposed(x, out=y)  # col2im(x @ W.T)
-        if self.bias:
-            y += self.b
+        self.convolve_transposed(x, out=y)
+        self.add_bias(y)
         return y
 
     def backward_params(self, dy: Array) -> None:
         """dW = im2col(dy)^T x      db = sum of dy over the batch and the image"""
-        self.weight_gradient(self.padded_windows(dy), self.x)
-        self.bias_gradient(dy)
+        self._params_gradient(self.im2col(dy), dy)
 
     def backward_input(self, dy: Array) -> Array:
         """dx = im2col(dy) W"""
-        return self.correlate(self.padded_windows(dy), out=self.buffer("dx", self.x.shape))
+        return self._input_gradient(self.im2col(dy))
+
+    def backward(self, dy: Array) -> Array:
+        """Both from the same patches."""
+        patches = self.im2col(dy)
+        self._params_gradient(patches, dy)
+        return self._input_gradient(patches)
+
+    def _params_gradient(self, patches: Array, dy: Array) -> None:
+        self.xp.matmul(patches.T, self.x.reshape(-1, self.c_in), out=self.dW)  # patches.T @ x
+        self.bias_gradient(dy)
+
+    def _input_gradient(self, patches: Array) -> Array:
+        dx = self.buffer("dx", self.x.shape)
+        self.xp.matmul(patches, self.W, out=dx.reshape(-1, self.c_in))  # patches @ W
+        return dx

@@ -27,7 +27,6 @@ from nanogan import (
     Tanh,
 )
 from nanogan.backend import NUMPY, Array, Shape
-from nanogan.conv import col2im, im2col, windows
 
 PAGE = Path(__file__).parent.parent / "docs" / "backprop.md"
 BLOCKS: dict[str, str] = dict(
@@ -82,19 +81,27 @@ def convolution_case(layer: Conv2d | ConvTranspose2d, size: Shape, image_size: S
         return x
 
     tools: Names = {"pad": pad, "crop": crop, "im2col": rows_of, "col2im": image_of}
-    return layer_case(layer, (*size, layer.c_in), N=3, h=h, w=w, **tools)
+    return layer_case(layer, (*size, layer.c_in), N=3, h=h, w=w, k=k, **tools)
 
 
 def copy_case(back: bool) -> Case:
+    """With W = 1, a convolution's features are its patches, and what it passes back are their sums."""
     rng = np.random.default_rng(0)
     x, k, stride = rng.standard_normal((2, 5, 7, 3)), 3, 2
     patches = rng.standard_normal((2, 2, 3, k, k, 3))
     given = {"x": x.copy(), "patches": patches.copy(), "h": 2, "w": 3, "k": k, "stride": stride}
+    network = Network([Conv2d(3, k * k * 3, k, stride=stride, bias=False)], (5, 7, 3), dtype=np.float64)
+    network.layers[0].W[...] = np.eye(k * k * 3)
+    features = network.forward(x)
     if back:
-        x[...] = 0
-        col2im(patches, out=windows(np, x, k, stride), stride=stride)
-        return given, {"x": x}
-    return given, {"patches": im2col(windows(np, x, k, stride), out=patches)}
+        return given, {"x": network.backward_input(patches.reshape(features.shape))}
+    return given, {"patches": features.reshape(patches.shape)}
+
+
+def shifted_case(kernel: int, stride: int) -> Case:
+    convolution = Conv2d(2, 3, kernel, stride=stride, padding=1)
+    given, expected = convolution_case(convolution, (6, 5), (6, 5))
+    return given, {"dx": expected["dx"]}
 
 
 def loss_case() -> Case:
@@ -130,6 +137,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "im2col": lambda: copy_case(back=False),
     "col2im": lambda: copy_case(back=True),
     "convolution": lambda: convolution_case(Conv2d(2, 3, 3, stride=2, padding=1), (6, 4), (6, 4)),
+    "shifted_products": lambda: shifted_case(3, 2),
     "transposed_convolution": lambda: convolution_case(
         ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1), (3, 2), (6, 4)
     ),
@@ -149,7 +157,16 @@ def test_every_block_of_the_page_is_checked() -> None:
 
 @pytest.mark.parametrize("block", CASES)
 def test_the_formulas_compute_what_the_library_computes(block: str) -> None:
-    given, expected = CASES[block]()
+    check(block, *CASES[block]())
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 4, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_the_shifted_products_are_col2im_for_every_kernel_and_stride(kernel: int, stride: int) -> None:
+    check("shifted_products", *shifted_case(kernel, stride))
+
+
+def check(block: str, given: Names, expected: Names) -> None:
     computed = run(block, dict(given))
     for name, value in expected.items():
         np.testing.assert_allclose(computed[name], value, rtol=1e-12, atol=1e-12, err_msg=name)

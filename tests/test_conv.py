@@ -1,4 +1,4 @@
-"""Convolutions: the two copies they are made of, all their geometries, and GANs of them."""
+"""Convolutions: their patches, the product that needs none, all their geometries, and GANs of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from cases import random_like
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from steps import discriminator_step, generator_step
@@ -34,46 +33,51 @@ from nanogan import (
     ShapeError,
     Tanh,
 )
-from nanogan.backend import Array, Backend
-from nanogan.conv import col2im, im2col, windows
+from nanogan.backend import Array, Backend, Shape
 from nanogan.gan import discriminator_gradients, generator_gradients
 from nanogan.gradcheck.checks import check_layer, check_step
 
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 7))
 
 
-channels = st.sampled_from((1, 3, 8, 16))  # few are added position by position, many tile by tile
-
-
-@given(size=sizes, kernel=st.integers(1, 4), stride=st.integers(1, 5), channels=channels, seed=st.integers(0, 99))
-def test_col2im_is_the_transpose_of_im2col(
-    backend: Backend, size: tuple, kernel: int, stride: int, channels: int, seed: int
-) -> None:
-    """<im2col x, c> = <x, col2im c> for all x and c."""
-    assume(min(size) >= kernel)
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((2, *size, channels))
-    patches = windows(backend.xp, backend.asarray(x), kernel, stride)
-    c = random_like(patches, rng)
-    cut = backend.to_host(im2col(patches, out=backend.xp.empty(c.shape)))
-    back = backend.xp.zeros(x.shape)
-    col2im(backend.asarray(c), out=windows(backend.xp, back, kernel, stride), stride=stride)
-    assert (cut * c).sum() == pytest.approx((x * backend.to_host(back)).sum(), rel=1e-12, abs=1e-12)
-
-
-def test_im2col_cuts_every_patch_out(backend: Backend) -> None:
-    x = np.arange(2 * 5 * 4 * 2.0).reshape(2, 5, 4, 2)
-    patches = windows(backend.xp, backend.asarray(x), 3, 2)
-    assert patches.shape == (2, 2, 1, 3, 3, 2)
-    cut = backend.to_host(im2col(patches, out=backend.xp.empty(patches.shape)))
-    for n, i in np.ndindex(2, 2):
-        np.testing.assert_array_equal(cut[n, i, 0], x[n, 2 * i : 2 * i + 3, 0:3])
+@pytest.mark.parametrize("channels", [1, 2, 3], ids="{} channels".format)
+def test_im2col_cuts_every_patch_out(backend: Backend, channels: int) -> None:
+    """Those of one or two channels are copied in another order, and are the same rows."""
+    layer = Network([Conv2d(channels, 1, 3, stride=2, padding=1)], (5, 4, channels), backend=backend).layers[0]
+    assert isinstance(layer, Conv2d)
+    x = np.arange(2 * 5 * 4 * channels, dtype=np.float32).reshape(2, 5, 4, channels) + 1
+    cut = backend.to_host(layer.im2col(backend.asarray(x))).reshape(2, 3, 2, 3, 3, channels)
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    for n, i, j in np.ndindex(2, 3, 2):
+        np.testing.assert_array_equal(cut[n, i, j], padded[n, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3])
 
 
 @given(
     size=sizes,
     channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    kernel=st.integers(1, 4),
+    kernel=st.integers(1, 6),
+    stride=st.integers(1, 5),
+    padding=st.integers(0, 4),
+    seed=st.integers(0, 99),
+)
+def test_what_needs_no_patches_is_the_transpose_of_what_multiplies_them(
+    backend: Backend, size: Shape, channels: Shape, kernel: int, stride: int, padding: int, seed: int
+) -> None:
+    """<im2col(x) W, y> = <x, convolve_transposed(y)> for all x and y."""
+    assume(min(size) + 2 * padding >= kernel)
+    convolution = Conv2d(*channels, kernel, stride=stride, padding=padding, bias=False)
+    network = Network([convolution], (*size, channels[0]), backend=backend, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    x, y = (rng.standard_normal((2, *shape)) for shape in (network.input_shape, network.shape))
+    there = backend.to_host(network.forward(backend.asarray(x)))
+    back = backend.to_host(network.backward_input(backend.asarray(y)))
+    assert (there * y).sum() == pytest.approx((x * back).sum(), rel=1e-11, abs=1e-11)
+
+
+@given(
+    size=sizes,
+    channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    kernel=st.integers(1, 5),
     stride=st.integers(1, 5),
     padding=st.integers(0, 3),
     output_padding=st.integers(0, 4),
@@ -126,29 +130,6 @@ def test_a_transposed_convolution_passes_forward_what_its_convolution_passes_bac
     y = backend.to_host(down.forward(x)).copy()
     np.testing.assert_allclose(backend.to_host(up.forward(dy)), backend.to_host(down.backward_input(dy)), rtol=1e-12)
     np.testing.assert_allclose(backend.to_host(up.backward_input(x)), y, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("layer", "numbers"),
-    [(Conv2d(2, 3, 3, stride=2), (3 * 2) * (3 * 3 * 2)), (ConvTranspose2d(2, 3, 3, stride=2), (7 * 5) * (3 * 3 * 3))],
-)
-def test_a_batch_in_small_parts_is_the_batch(layer: Layer, numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three images at a time and one left over, or each alone, give what all seven at once give.
-
-    numbers: how many the patches of one image have.
-    """
-    rng = np.random.default_rng(0)
-    network = Network([layer], (7, 5, 2), dtype=np.float64)
-    x, dy = rng.standard_normal((7, 7, 5, 2)), rng.standard_normal((7, *network.shape))
-    results = []
-    for images in (7, 3, 1):
-        monkeypatch.setattr(NUMPY, "patch_block", images * numbers)
-        y = network.forward(x).copy()
-        dx = network.layers[0].backward(dy).copy()
-        results.append((y, dx, network.grads.copy()))
-    for part in results[1:]:
-        for got, expected in zip(part, results[0], strict=True):
-            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_first_weights_have_pytorchs_fans() -> None:

@@ -63,23 +63,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("layers", "Maxout._dlines", "1 to 2: return dlines.reshape(len(dy), -1)"): INFERRED,
     ("layers", "Flatten.forward", "1 to 2: return x.reshape(len(x), -1)"): INFERRED,
     ("numerics", "channel_sums", "1 to 2: return work.reshape(-1, x.shape[-1]).sum(axis=0, out=out)"): INFERRED,
-    **{
-        ("conv", f"_Convolution.{scope}", f"1 to 2: {line}"): INFERRED
-        for scope, line in (
-            ("correlate", "rows = im2col(image_windows[few], out=patches).reshape(-1, len(self.W))"),
-            ("correlate", "self.xp.matmul(rows, self.W, out=out[few].reshape(len(rows), -1))"),
-            ("correlate_transposed", "rows = features[few].reshape(-1, self.W.shape[1])"),
-            ("correlate_transposed", "self.xp.matmul(rows, self.W.T, out=patches.reshape(len(rows), -1))"),
-            ("weight_gradient", "rows = im2col(image_windows[few], out=patches).reshape(-1, len(self.W))"),
-            ("weight_gradient", "self.xp.matmul(rows.T, features[few].reshape(len(rows), -1), out=share)"),
-        )
-    },
     ("conv", "_Convolution.weight_shape", "dropped: raise NotImplementedError"): "both subclasses say their own",
-    (
-        "conv",
-        "_Convolution._blocks",
-        "1 to 2: few = max(1, self.backend.patch_block // int(np.prod(one)))",
-    ): "larger blocks give the same numbers",
     (
         "norm",
         "BatchNorm._input_gradient",

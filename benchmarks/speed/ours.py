@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,8 @@ from nanogan.optim import Optimizer
 
 from .reference import Contender, Setup, Step, Work
 
-Product = tuple[Array, Array, Array]
-"""a, b and out of out = a @ b. They are work arrays, so they can be multiplied again."""
+Product = tuple[Callable[..., Array], Array, Array, Array]
+"""matmul or dot, and a, b and out of out = a @ b. They are work arrays, so they can be multiplied again."""
 
 
 class Nanogan(Contender):
@@ -46,8 +47,8 @@ class Nanogan(Contender):
         return {
             "parameters": sum(network.param_count for network in (self.trainer.D, self.trainer.G)),
             "products": len(self.products),
-            "gflop": sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in self.products) / 1e9,
-            "product_MB": sum(a.nbytes + b.nbytes + out.nbytes for a, b, out in self.products) / 1e6,
+            "gflop": sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for _, a, b, _ in self.products) / 1e9,
+            "product_MB": sum(a.nbytes + b.nbytes + out.nbytes for _, a, b, out in self.products) / 1e6,
             "copy_MB": sum(source.nbytes + target.nbytes for source, target in self.copies) / 1e6,
         }
 
@@ -63,8 +64,8 @@ class Nanogan(Contender):
 
     def _multiply(self, steps: int) -> None:
         for _ in range(steps):
-            for a, b, out in self.products:
-                self.backend.xp.matmul(a, b, out=out)
+            for multiply, a, b, out in self.products:
+                multiply(a, b, out=out)
 
     def _copy(self, parameters: int) -> tuple[Array, Array]:
         """A source and a target. An update reads parameters, gradients and k moments, and writes parameters and
@@ -105,8 +106,14 @@ class RecordingModule:
         return getattr(self.xp, name)
 
     def matmul(self, a: Array, b: Array, out: Array) -> Array:
-        self.products.append((a, b, out))
-        return self.xp.matmul(a, b, out=out)
+        return self._multiply(self.xp.matmul, a, b, out)
+
+    def dot(self, a: Array, b: Array, out: Array) -> Array:
+        return self._multiply(self.xp.dot, a, b, out)
+
+    def _multiply(self, multiply: Callable[..., Array], a: Array, b: Array, out: Array) -> Array:
+        self.products.append((multiply, a, b, out))
+        return multiply(a, b, out=out)
 
 
 def recorded_products(setup: Setup, backend: Backend) -> list[Product]:

@@ -29,7 +29,7 @@ from .reference import CLOCKS, Setup
 
 VERBS = ("forward", "backward_params", "backward_input", "backward")
 LAYERS: dict[str, tuple[type[Layer], ...]] = {
-    "convolutions: bias, borders, sums of dW": (conv.Conv2d, conv.ConvTranspose2d),
+    "convolutions: bias": (conv.Conv2d, conv.ConvTranspose2d),
     "BatchNorm": (norm.BatchNorm,),
     "Linear: bias": (layers.Linear,),
     "Maxout: the largest of its pieces": (layers.Maxout,),
@@ -37,8 +37,9 @@ LAYERS: dict[str, tuple[type[Layer], ...]] = {
     "activations": (layers.ReLU, layers.LeakyReLU, layers.Tanh, layers.Sigmoid),
 }
 FUNCTIONS: dict[str, list[tuple[Any, str]]] = {
-    "im2col and padding": [(conv, "im2col"), (conv._Convolution, "padded_windows")],
-    "col2im": [(conv, "col2im")],
+    "patches and padding": [(conv._Convolution, "im2col")],
+    "shifted products: sums": [(conv._Convolution, "convolve_transposed")],
+    "depth to space": [(conv, "depth_to_space")],
     "optimizer": [(optim.Optimizer, "step")],
     "losses": [(losses.Loss, "forward"), (losses.Loss, "backward"), (losses.BCEWithLogits, "probability")],
     "batch and noise": [(Trainer, "noise"), (Backend, "take_rows")],
@@ -82,7 +83,8 @@ def parts_timed(watch: Stopwatch) -> Iterator[None]:
 def profile(setup: Setup, steps: int) -> dict[str, float]:
     """Milliseconds of a step by part; "everything else" is what they leave of the step."""
     watch, backend = Stopwatch(CLOCKS[setup.clock]), Backend()
-    backend.xp = SimpleNamespace(**{**vars(np), "matmul": watch.timed("matrix products", np.matmul)})
+    products = {name: watch.timed("matrix products", getattr(np, name)) for name in ("matmul", "dot")}
+    backend.xp = SimpleNamespace(**{**vars(np), **products})
     with parts_timed(watch):
         trainer = setup.trainer(backend)
         trainer.step()  # work arrays are allocated

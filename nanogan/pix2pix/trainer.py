@@ -20,7 +20,7 @@ from ..losses import L1
 from ..metrics.classifier import features_and_digits
 from ..network import Network
 from ..recipes.recipe import ImageToImage
-from ..training.gan_trainer import generate, load_network
+from ..training.gan_trainer import CHUNK, generate, load_network
 from ..training.log import COLUMNS, Row
 from ..training.trainer import BaseTrainer
 from . import similarity
@@ -38,8 +38,6 @@ SCORES = {"l1": "L1 {:.4f}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.3f}", "a
 
 DRAWN = 12
 """How many test pairs are drawn after every epoch, always the same."""
-
-CHUNK = 500  # images at a time through networks that aren't being trained: bounds the memory
 
 
 class ImageToImageTrainer(BaseTrainer):

@@ -28,6 +28,9 @@ from .trainer import BaseTrainer
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
 
+CHUNK = 128
+"""Images at a time through networks that aren't being trained: a convolution's patches stay as few as in training."""
+
 
 class Trainer(BaseTrainer):
     """A recipe in training on `images`, host array (N, *recipe.image_shape) scaled to recipe.pixels."""
@@ -124,9 +127,9 @@ def generate(G: Network, recipe: Recipe | ImageToImage, z: Array) -> Array:
     """
     images = np.empty((len(z), *recipe.image_shape), G.dtype)
     black, white = recipe.pixels
-    for start in range(0, len(z), 1000):  # 1,000 at a time bound the memory
-        fake = G.forward(G.backend.asarray(z[start : start + 1000]), training=False)
-        images[start : start + 1000] = (G.backend.to_host(fake) - black) / (white - black)
+    for start in range(0, len(z), CHUNK):
+        fake = G.forward(G.backend.asarray(z[start : start + CHUNK]), training=False)
+        images[start : start + CHUNK] = (G.backend.to_host(fake) - black) / (white - black)
     return images
 
 
