@@ -1,16 +1,14 @@
-"""Convolution and its transpose: forward, a convolution multiplies patches; back, it needs none.
+"""Convolution and its transpose. Forward, a convolution multiplies patches; back, it needs none.
 
 Cut a k x k patch out of an image (N, H, W, C) wherever the kernel is placed, and let every patch be one row of k k C
 values. Then a convolution is `Linear` on patches, with the derivatives of `Linear`:
 
     y = im2col(x) W        dW = im2col(x)^T dy        dx = col2im(dy W^T)
 
-im2col copies every value of the image to the patches it belongs to; col2im, its transpose, would add every patch back
-to where it came from. But W needs no patches to paint with: `convolve_transposed` computes the same dx as a few
-products of shifted dy, each with a part of W (docs/backprop.md has both forms).
-
-A transposed convolution runs the same three products the other way round: its forward pass is the convolution's dx, its
-dx is the convolution's y. Read `norm.py` next.
+im2col copies every value of the image to the patches it belongs to; col2im, its transpose, adds every patch back to
+where it came from. `convolve_transposed` computes dx with neither: it adds up products of shifted dy, which is the same
+sum in another order (docs/backprop.md). A transposed convolution runs the three the other way round: its forward pass
+is the convolution's dx, and its dx the convolution's y. Read `norm.py` next.
 """
 
 from __future__ import annotations
@@ -45,13 +43,13 @@ def windows(xp: Any, image: Array, kernel: int, stride: int) -> Array:
 def depth_to_space(cells: Array, out: Array, padding: int) -> None:
     """Lay cells (N, a, b, s, s, C) out as an image; out: (N, H, W, C), what is left of it without its padding.
 
-    The pixels (i, j) of all cells are every s-th of the image, down and right.
+    The pixels (i, j) of all cells are every s-th pixel of the image, down and right.
     """
     s = cells.shape[3]
     for i, j in np.ndindex(s, s):
-        y, x = (i - padding) % s, (j - padding) % s  # the first of them in `out`
+        y, x = (i - padding) % s, (j - padding) % s  # the first of them in `out`, and its cell
+        down, right = (y + padding) // s, (x + padding) // s
         pixels = out[:, y::s, x::s]
-        down, right = (y + padding) // s, (x + padding) // s  # its cell
         pixels[...] = cells[:, down : down + pixels.shape[1], right : right + pixels.shape[2], i, j]
 
 
@@ -111,9 +109,10 @@ class _Convolution(Layer):
         That is one product per tile, of all features at once: q - 1 zeros behind each row and each image make a step
         back by (t, u) the same number of rows everywhere. (A GPU may prefer one large product to q q small ones.)
         """
-        (n, h, w, depth), s, q = features.shape, self.stride, -(-self.kernel // self.stride)  # q: rounded up
+        n, h, w, depth = features.shape
+        s, q = self.stride, -(-self.kernel // self.stride)  # k / s, rounded up
         sizes = zip((h, w), out.shape[1:3], strict=True)
-        down, right = (max(m + q - 1, -(-(self.padding + size) // s)) for m, size in sizes)
+        down, right = (max(m + q - 1, -(-(self.padding + size) // s)) for m, size in sizes)  # all cells of the image
         padded = self.buffer("padded features", (n, down, right, depth), zeroed=True)
         padded[:, :h, :w] = features
         cells, share = (self.buffer(name, (n, down, right, s, s, out.shape[3])) for name in ("cells", "share of cells"))

@@ -65,8 +65,9 @@ class BatchNorm(Layer):
         self.xp.multiply(deviation, self._spread(self.gamma / self.std), out=y)
         y += self._spread(self.beta)
         if training:
-            self.running_mean += self.momentum * (mean - self.running_mean)
-            self.running_var += self.momentum * (self.M / (self.M - 1) * var - self.running_var)
+            unbiased = self.M / (self.M - 1) * var
+            for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
+                running += self.momentum * (batch - running)
         return y
 
     def _mean(self, x: Array) -> Array:

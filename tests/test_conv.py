@@ -33,7 +33,7 @@ from nanogan import (
     ShapeError,
     Tanh,
 )
-from nanogan.backend import Array, Backend, Shape
+from nanogan.backend import Array, Backend
 from nanogan.gan import discriminator_gradients, generator_gradients
 from nanogan.gradcheck.checks import check_layer, check_step
 
@@ -61,7 +61,13 @@ def test_im2col_cuts_every_patch_out(backend: Backend, channels: int) -> None:
     seed=st.integers(0, 99),
 )
 def test_what_needs_no_patches_is_the_transpose_of_what_multiplies_them(
-    backend: Backend, size: Shape, channels: Shape, kernel: int, stride: int, padding: int, seed: int
+    backend: Backend,
+    size: tuple[int, int],
+    channels: tuple[int, int],
+    kernel: int,
+    stride: int,
+    padding: int,
+    seed: int,
 ) -> None:
     """<im2col(x) W, y> = <x, convolve_transposed(y)> for all x and y."""
     assume(min(size) + 2 * padding >= kernel)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from steps import discriminator_step, generator_step
 
-from nanogan import NUMPY, Network, discriminator_gradients, generator_gradients, plain
+from nanogan import NUMPY, Network, plain
 from nanogan.backend import Array
 from nanogan.data import images as data
 from nanogan.recipes.mnist import VANILLA
