@@ -74,7 +74,7 @@ class _Convolution(Layer):
         """(k k C, F)"""
         raise NotImplementedError
 
-    def declare_params(self) -> dict[str, Declared]:
+    def declare(self) -> dict[str, Declared]:
         """Fans as PyTorch counts them, also for the transposed convolution: fan_in = k k C, fan_out = k k F."""
         fan_in, features = self.weight_shape()
         W = Declared((fan_in, features), self.init.weight(fan_in, self.kernel**2 * features))

@@ -27,20 +27,16 @@ from .network import Network
 
 
 def discriminator_gradients(
-    D: Network, loss: Loss, real: Array, fake: Array, *, real_label: float = 1.0, mean_of_terms: bool = False
+    D: Network, loss: Loss, real: Array, fake: Array, *, real_label: float = 1.0
 ) -> tuple[Array, Array, Array]:
     """Leave the gradients of L(D(real), real_label) + L(D(fake), 0) in D.grads.
 
     real, fake: a batch each, (N, ...). To D, fake images are constants: nothing flows back into G (what other
-    libraries call detach). real_label: below 1, one-sided label smoothing. mean_of_terms: half of the sum.
+    libraries call detach). real_label: below 1, one-sided label smoothing (Salimans et al. 2016, 3.4).
     Returns the loss and D's outputs for real and for fake, one per image (or per `Pack`), valid until D's next forward.
     """
     gradients = _one_after_the_other if D.depends_on_batch else _as_one_batch
-    value, real_logits, fake_logits = gradients(D, loss, real, fake, real_label)
-    if mean_of_terms:
-        D.grads *= 0.5
-        value = value * 0.5
-    return value, real_logits, fake_logits
+    return gradients(D, loss, real, fake, real_label)
 
 
 def _as_one_batch(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:

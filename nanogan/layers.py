@@ -30,7 +30,7 @@ class Linear(Layer):
     bias: bool = True
     init: Init = DEFAULT_INIT
 
-    def declare_params(self) -> dict[str, Declared]:
+    def declare(self) -> dict[str, Declared]:
         W = Declared((self.n_in, self.n_out), self.init.weight(self.n_in, self.n_out))
         b = Declared((self.n_out,), self.init.bias(self.n_in))
         return {"W": W, "b": b} if self.bias else {"W": W}
@@ -161,7 +161,7 @@ class Maxout(Layer):
         if self.pieces < 1:
             raise InputError(f"{self}: pieces must be at least 1")
 
-    def declare_params(self) -> dict[str, Declared]:
+    def declare(self) -> dict[str, Declared]:
         outputs = self.pieces * self.n_out
         W = Declared((self.n_in, outputs), self.init.weight(self.n_in, outputs))
         return {"W": W, "b": Declared((outputs,), self.init.bias(self.n_in))}
@@ -234,7 +234,7 @@ class Dropout(Layer):
 
     def _draw(self, shape: Shape) -> Array:
         """m / (1 - p), freshly drawn."""
-        host = self.host_buffer("mask", shape)
+        host = self.buffer("mask on the host", shape, xp=np)
         self.rng.random(out=host, dtype=host.dtype)  # uniform in [0, 1)
         np.greater_equal(host, self.p, out=host)
         host /= 1 - self.p

@@ -34,6 +34,7 @@ class Loss(Workspace):
     def __post_init__(self) -> None:
         if self.reduction not in ("mean", "sum"):
             raise InputError(f"{self}: reduction is 'mean' or 'sum'")
+        self._use(NUMPY, np.float32)
 
     def bind(self, backend: Backend = NUMPY, dtype: Any = np.float32) -> Loss:
         """This loss, computing on `backend` in `dtype`."""
@@ -49,7 +50,7 @@ class Loss(Workspace):
         """The terms' gradient, divided by their number if the loss is their mean. Valid until the next call."""
         dx = self.gradient(x, self.checked(x, t))
         if self.reduction == "mean":
-            dx /= self.count(x)
+            dx /= x.size
         return dx
 
     def terms(self, x: Array, t: Array | float) -> Array:
@@ -59,10 +60,6 @@ class Loss(Workspace):
     def gradient(self, x: Array, t: Array | float) -> Array:
         """d(term)/dx, elementwise."""
         raise NotImplementedError
-
-    def count(self, x: Array) -> int:
-        """How many terms there are."""
-        return x.size
 
     def probability(self, x: Array) -> Array:
         """What the discriminator's outputs x say: the probability that an image is real."""
@@ -170,8 +167,10 @@ class CrossEntropy(Loss):
         """p_k - [k = t], because d(log sum_j exp(x_j))/dx_k = exp(x_k) / sum_j exp(x_j) = p_k"""
         return self.probability(x) - self._is_target(x, t)
 
-    def count(self, x: Array) -> int:
-        return len(x)
+    def backward(self, x: Array, t: Array | float) -> Array:
+        """See `Loss`. Here a term belongs to a row, so there are N of them."""
+        dx = self.gradient(x, self.checked(x, t))
+        return dx / len(x) if self.reduction == "mean" else dx
 
     def probability(self, x: Array) -> Array:
         """softmax(x): (N, K), each row with sum 1."""

@@ -7,6 +7,7 @@ arrays, and clipping or averaging is one line. Read `losses.py` next.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from .backend import NUMPY, Array, Backend, Shape
 from .errors import ShapeError
-from .layer import Layer
+from .layer import Declared, Layer, Memory
 
 
 class Sequential(Layer):
@@ -26,6 +27,9 @@ class Sequential(Layer):
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         self.layers = [copy(layer) for layer in layers]
+        self.depends_on_batch = any(layer.depends_on_batch for layer in self.layers)
+        with_params = [position for position, layer in enumerate(self.layers) if layer.param_count]
+        self.first_with_params = min(with_params, default=len(self.layers))
 
     def __copy__(self) -> Sequential:
         """A description again: copies of the layers, bound to nothing."""
@@ -34,17 +38,10 @@ class Sequential(Layer):
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, self.layers))}])"
 
-    @property
-    def depends_on_batch(self) -> bool:  # type: ignore[override]
-        return any(layer.depends_on_batch for layer in self.layers)
-
-    @property
-    def param_count(self) -> int:
-        return sum(layer.param_count for layer in self.layers)
-
-    @property
-    def state_count(self) -> int:
-        return sum(layer.state_count for layer in self.layers)
+    def declare(self) -> dict[str, Declared]:
+        """The arrays of all layers, named like "0.W": the layer's position, then its own name."""
+        own = enumerate(layer.declare() for layer in self.layers)
+        return {f"{position}.{name}": array for position, arrays in own for name, array in arrays.items()}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         for position, layer in enumerate(self.layers):
@@ -54,21 +51,14 @@ class Sequential(Layer):
                 raise ShapeError(f"layer {position}, {error}") from None
         return input_shape
 
-    def bind(
-        self, backend: Backend, dtype: Any, rng: np.random.Generator, params: Array, grads: Array, state: Array
-    ) -> None:
+    def bind(self, backend: Backend, dtype: Any, rng: np.random.Generator, memory: Memory) -> None:
         self._use(backend, dtype)
         self.rng = rng
-        with_params = [position for position, layer in enumerate(self.layers) if layer.param_count]
-        self.first_with_params = min(with_params, default=len(self.layers))
-        at = held = 0
         for layer in self.layers:
-            end, kept = at + layer.param_count, held + layer.state_count
-            layer.bind(backend, dtype, rng, params[at:end], grads[at:end], state[held:kept])
-            at, held = end, kept
+            layer.bind(backend, dtype, rng, memory)
 
     def arrays(self) -> dict[str, Array]:
-        """Every parameter and state as a live view, named like "0.W": the layer's position, then its own name."""
+        """Every declared array as a live view, by the name that `declare` gives it."""
         return {
             f"{position}.{name}": array
             for position, layer in enumerate(self.layers)
@@ -91,6 +81,7 @@ class Sequential(Layer):
         """dx alone: the chain rule through every layer, no layer's own gradients."""
         for layer in reversed(self.layers):
             dy = layer.backward_input(dy)
+        self.dx = dy  # so that one can see what a discriminator has told the generator
         return dy
 
     def backward(self, dy: Array) -> Array:
@@ -148,11 +139,10 @@ class Skip(Sequential):
 class Network(Sequential):
     """A sequence of layers with its memory: `params`, `grads` and `state`, one flat vector each.
 
-    layers: descriptions such as `Linear(64, 256)`; what stands in the network are copies.
+    layers: descriptions such as `Linear(64, 256)`; the network holds copies of them.
     input_shape: shape of one input, without the batch axis; an int n means (n,).
-    backend, dtype: where and in what precision to compute; float64 serves gradient checks.
-    rng: the host generator that first weights and dropout masks are drawn from.
-    Raises ShapeError where one layer's output doesn't fit the next.
+    backend, dtype: where and in what precision to compute; float64 is for gradient checks.
+    rng: the generator, on the host, of first weights and dropout masks. Raises ShapeError if layers don't fit.
     """
 
     def __init__(
@@ -167,10 +157,18 @@ class Network(Sequential):
         super().__init__(layers)
         self.input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
         self.shape = self.output_shape(self.input_shape)  # of one output
-        self.params = backend.xp.zeros(self.param_count, dtype=dtype)
-        self.grads = backend.xp.zeros(self.param_count, dtype=dtype)
-        self.state = backend.xp.zeros(self.state_count, dtype=dtype)
-        self.bind(backend, dtype, rng or np.random.default_rng(), self.params, self.grads, self.state)
+        state_count = sum(math.prod(array.shape) for array in self.declare().values()) - self.param_count
+        self.params, self.grads = (backend.xp.zeros(self.param_count, dtype=dtype) for _ in range(2))
+        self.state = backend.xp.zeros(state_count, dtype=dtype)
+        self.bind(backend, dtype, rng or np.random.default_rng(), self._memory())
+
+    def _memory(self) -> Memory:
+        """The flat vectors, cut into the declared arrays."""
+        end = {True: 0, False: 0}
+        for shape, _, learned in self.declare().values():
+            start, end[learned] = end[learned], end[learned] + math.prod(shape)
+            vectors = (self.params, self.grads) if learned else (self.state, self.state)
+            yield tuple(vector[start : end[learned]] for vector in vectors)
 
     def forward(self, x: Array, training: bool = True) -> Array:
         """The output for a batch x of shape (N, *input_shape), valid until the next forward.
@@ -181,13 +179,7 @@ class Network(Sequential):
             raise ShapeError(f"network: expected a batch of inputs of shape {self.input_shape}, got {x.shape}")
         if x.dtype != self.dtype:
             raise TypeError(f"network: expected inputs of {self.dtype}, got {x.dtype}; use x.astype({self.dtype})")
-        self.output = super().forward(x, training)
-        return self.output
-
-    def backward_input(self, dy: Array) -> Array:
-        """dx, also kept as `dx`: what a discriminator has told the generator can be looked at after the step."""
-        self.dx = super().backward_input(dy)
-        return self.dx
+        return super().forward(x, training)
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of every parameter and state on the host, named like "0.W"."""

@@ -42,11 +42,10 @@ class BatchNorm(Layer):
         if not 0 <= self.momentum <= 1 or self.eps <= 0:
             raise InputError(f"{self}: momentum must lie in [0, 1], and eps must be positive")
 
-    def declare_params(self) -> dict[str, Declared]:
-        return {"gamma": Declared((self.channels,), ones), "beta": Declared((self.channels,), zeros)}
-
-    def declare_state(self) -> dict[str, Declared]:
-        return {"running_mean": Declared((self.channels,), zeros), "running_var": Declared((self.channels,), ones)}
+    def declare(self) -> dict[str, Declared]:
+        C = (self.channels,)
+        learned = {"gamma": Declared(C, ones), "beta": Declared(C, zeros)}
+        return learned | {"running_mean": Declared(C, zeros, False), "running_var": Declared(C, ones, False)}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if input_shape[-1:] != (self.channels,):

@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Protocol, TypeVar
 
-from .backend import Array, Backend
+from .backend import Array, Backend, Workspace
 from .errors import InputError
 
 AnyOptimizer = TypeVar("AnyOptimizer", bound="Optimizer")
@@ -26,8 +26,8 @@ class Trainable(Protocol):
 
 
 @dataclass
-class Optimizer:
-    """Base of the optimizers: moments as flat vectors, a step count, and the way through the vector block by block.
+class Optimizer(Workspace):
+    """Base of the optimizers: moments as flat vectors, a step count, and the way through the vectors block by block.
 
     lr: the step size. weight_decay: adds weight_decay * p to every gradient (L2, as PyTorch's Adam and SGD).
     """
@@ -40,40 +40,33 @@ class Optimizer:
     def __post_init__(self) -> None:
         if self.lr <= 0 or self.weight_decay < 0:
             raise InputError(f"{self}: lr must be positive and weight_decay not negative")
+        self.t = 0  # steps taken
+        self.moments: dict[str, Array] = {}
+        self.vectors: tuple[Array, ...] = ()
 
     def bind(self: AnyOptimizer, network: Trainable) -> AnyOptimizer:
         """A copy of this optimizer, with fresh moments, that updates `network`."""
-        bound = copy(self)
-        bound._take(network)
+        bound, params = copy(self), network.params
+        bound._use(network.backend, params.dtype)
+        bound.t = 0
+        bound.moments = {name: bound.xp.zeros_like(params) for name in self.moment_names}
+        bound.vectors = (params, network.grads, *bound.moments.values())
         return bound
-
-    def _take(self, network: Trainable) -> None:
-        self.backend, self.params = network.backend, network.params
-        xp = self.backend.xp
-        self.t = 0  # steps taken
-        self.moments = {name: xp.zeros_like(network.params) for name in self.moment_names}
-        vectors = (network.params, network.grads, *self.moments.values())
-        size = min(self.backend.block_size, len(network.params))
-        self.work = xp.empty(size, dtype=network.params.dtype)
-        self.decayed = xp.empty(size if self.weight_decay else 0, dtype=network.params.dtype)
-        # Cut once: a block of every vector stays in the cache through all passes over it.
-        self.blocks = [
-            tuple(vector[start : start + size] for vector in vectors)
-            for start in range(0, len(network.params), max(size, 1))
-        ]
 
     def step(self) -> None:
         """One update of all parameters from the gradients that are there now."""
         self.t += 1
-        for p, g, *moments in self.blocks:
+        size = self.backend.block_size  # a block of every vector stays in the cache through all passes over it
+        for start in range(0, len(self.vectors[0]), size):
+            p, g, *moments = (vector[start : start + size] for vector in self.vectors)
             if self.weight_decay:
                 g = self._decay(p, g)
-            self.update(p, g, *moments, work=self.work[: len(p)])
+            self.update(p, g, *moments, work=self.buffer("work", p.shape))
 
     def _decay(self, p: Array, g: Array) -> Array:
         """g + weight_decay p, in a work array: the network's gradients are not ours to change."""
-        decayed = self.decayed[: len(p)]
-        self.backend.xp.multiply(p, self.weight_decay, out=decayed)
+        decayed = self.buffer("decayed", p.shape)
+        self.xp.multiply(p, self.weight_decay, out=decayed)
         decayed += g
         return decayed
 
@@ -98,7 +91,7 @@ class SGD(Optimizer):
         (v,) = moments
         v *= self.momentum
         v += g
-        self.backend.xp.multiply(v, self.lr, out=work)
+        self.xp.multiply(v, self.lr, out=work)
         p -= work
 
 
@@ -128,7 +121,7 @@ class Adam(Optimizer):
             raise InputError(f"{self}: each beta must lie in [0, 1) and eps must be positive")
 
     def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        xp, (m, v), (beta1, beta2) = self.backend.xp, moments, self.betas
+        xp, (m, v), (beta1, beta2) = self.xp, moments, self.betas
         rate = self.lr / (1 - beta1**self.t)  # lr m^ = rate m
         scale = 1 / (rate * math.sqrt(1 - beta2**self.t))
         offset = self.eps / rate

@@ -10,9 +10,21 @@ from .errors import InputError, ShapeError
 from .layer import Layer
 
 
+class _Relayout(Layer):
+    """y = x, with each input laid out in another shape, in the same order."""
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.input_shape = x.shape
+        return x.reshape(len(x), *self.output_shape(x.shape[1:]))
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy, laid out as x was"""
+        return dy.reshape(self.input_shape)
+
+
 @dataclass
-class Reshape(Layer):
-    """y = x with every input laid out anew, in the same order: (N, ...) -> (N, *shape)"""
+class Reshape(_Relayout):
+    """(N, ...) -> (N, *shape)"""
 
     shape: Shape
 
@@ -20,35 +32,17 @@ class Reshape(Layer):
         self.shape = tuple(self.shape)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if math.prod(input_shape) != math.prod(self.shape):
-            raise ShapeError(
-                f"{self}: expected {math.prod(self.shape)} values per input, got {math.prod(input_shape)} {input_shape}"
-            )
+        if (given := math.prod(input_shape)) != (wanted := math.prod(self.shape)):
+            raise ShapeError(f"{self}: expected {wanted} values per input, got {given} {input_shape}")
         return self.shape
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        self.input_shape = x.shape
-        return x.reshape(len(x), *self.shape)
-
-    def backward_input(self, dy: Array) -> Array:
-        """dx = dy, laid out as x was"""
-        return dy.reshape(self.input_shape)
 
 
 @dataclass
-class Flatten(Layer):
-    """y = x with every input as one row: (N, H, W, C) -> (N, H W C)"""
+class Flatten(_Relayout):
+    """Each input as one row: (N, H, W, C) -> (N, H W C)"""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        self.input_shape = x.shape
-        return x.reshape(len(x), -1)
-
-    def backward_input(self, dy: Array) -> Array:
-        """dx = dy, laid out as x was"""
-        return dy.reshape(self.input_shape)
 
 
 @dataclass

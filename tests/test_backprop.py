@@ -52,8 +52,8 @@ def layer_case(layer: Layer, input_shape: Shape, training: bool = True, **also: 
     dx = bound.backward(dy)
     expected = {"y": y, "dx": dx}
     if training:
-        expected |= {"d" + name: getattr(bound, "d" + name) for name in bound.declare_params()}
-        expected |= {name: getattr(bound, name) for name in bound.declare_state()}
+        expected |= {"d" + name: getattr(bound, "d" + name) for name in bound.param_names()}
+        expected |= {name: getattr(bound, name) for name, array in bound.declare().items() if not array.learned}
     return given | {"x": x, "dy": dy}, expected
 
 

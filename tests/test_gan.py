@@ -282,16 +282,6 @@ def test_a_training_step_allocates_nothing_that_grows_with_the_batch() -> None:
 # ---- the choices in which published GANs differ
 
 
-def test_the_mean_of_both_terms_is_half_of_their_sum(backend: Backend) -> None:
-    gan = make_gan(backend)
-    fake = gan.G.forward(gan.z)
-    total, *_ = discriminator_gradients(gan.D, gan.loss, gan.real, fake)
-    grads = backend.to_host(gan.D.grads).copy()
-    mean, *_ = discriminator_gradients(gan.D, gan.loss, gan.real, fake, mean_of_terms=True)
-    assert float(mean) == pytest.approx(float(total) / 2, rel=1e-15)
-    np.testing.assert_allclose(backend.to_host(gan.D.grads), grads / 2, rtol=1e-15)
-
-
 def test_the_minimax_generator_descends_what_the_discriminator_climbs(backend: Backend) -> None:
     """log(1 - D(G(z))) is minus D's term for fake images, so its value is, too, and its slope is proved like any."""
     gan = make_gan(backend)
@@ -329,7 +319,7 @@ def test_without_a_second_forward_pass_the_same_fake_images_serve_both_updates(b
     np.testing.assert_array_equal(backend.to_host(gan.G.params), backend.to_host(other.G.params))
 
 
-@pytest.mark.parametrize("options", [{}, {"real_label": 0.9, "mean_of_terms": True}])
+@pytest.mark.parametrize("options", [{}, {"real_label": 0.9}])
 def test_simultaneous_updates_start_from_the_same_point(backend: Backend, options: dict) -> None:
     """Each moves as it would against the other standing still; one after the other, G would meet a D that has moved."""
     together, alone, in_turn = make_gan(backend), make_gan(backend), make_gan(backend)

@@ -88,7 +88,7 @@ class Scale(Layer):
     def __post_init__(self) -> None:
         self.asked: list[str] = []
 
-    def declare_params(self) -> dict[str, Declared]:
+    def declare(self) -> dict[str, Declared]:
         return {"a": Declared((1,), lambda rng, shape: np.full(shape, 2.0))}
 
     def forward(self, x: Array, training: bool = True) -> Array:
@@ -151,11 +151,8 @@ def test_one_layer_that_couples_the_batch_makes_its_network_do_so(backend: Backe
 class Silent(Layer):
     """Declares a parameter and a state, and says nothing about their first values."""
 
-    def declare_params(self) -> dict[str, Declared]:
-        return {"a": Declared((50,))}
-
-    def declare_state(self) -> dict[str, Declared]:
-        return {"seen": Declared((50,))}
+    def declare(self) -> dict[str, Declared]:
+        return {"a": Declared((50,)), "seen": Declared((50,), learned=False)}
 
 
 def test_what_has_no_first_value_starts_at_zero(backend: Backend) -> None:

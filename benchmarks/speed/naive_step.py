@@ -66,7 +66,7 @@ class Net(plain.Network):
             form = FORMS[type(layer)]
             if form is Linear and not tricks.orientation:
                 form = TransposedLinear
-            arrays = {name: getattr(layer, name).astype(dtype) for name in layer.declare_params()}
+            arrays = {name: getattr(layer, name).astype(dtype) for name in layer.param_names()}
             self.layers.append(form(layer, arrays))
         self.first = min(position for position, layer in enumerate(self.layers) if layer.names)
         self.params = [p for layer in self.layers for p in layer.params]

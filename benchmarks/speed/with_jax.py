@@ -98,7 +98,7 @@ class JAXStep(Contender):
         trainer = setup.trainer()
         for name, network in (("G", trainer.G), ("D", trainer.D)):
             self.layers[name] = network.layers
-            params = [{p: jnp.array(getattr(layer, p)) for p in layer.declare_params()} for layer in network.layers]
+            params = [{p: jnp.array(getattr(layer, p)) for p in layer.param_names()} for layer in network.layers]
             zeros = jax.tree.map(jnp.zeros_like, params)
             states[name] = (params, zeros, jax.tree.map(jnp.zeros_like, params))
         self.depends_on_batch = trainer.D.depends_on_batch

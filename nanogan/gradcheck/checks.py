@@ -133,7 +133,7 @@ def _parameters(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Array, Ar
         for position, inner in enumerate(layer.layers):
             yield from _parameters(inner, f"{prefix}{position}.")
     else:
-        for name in layer.declare_params():
+        for name in layer.param_names():
             yield f"{prefix}d{name}", getattr(layer, name), getattr(layer, "d" + name)
 
 

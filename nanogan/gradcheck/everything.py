@@ -83,9 +83,7 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
     real = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
     return [
         check_step(
-            lambda: discriminator_gradients(
-                D, loss, real, G.forward(z), real_label=recipe.real_label, mean_of_terms=recipe.mean_of_terms
-            ),
+            lambda: discriminator_gradients(D, loss, real, G.forward(z), real_label=recipe.real_label),
             D,
             G,
             title=f"{recipe.name}: discriminator step",

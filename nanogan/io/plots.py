@@ -69,7 +69,7 @@ def save_losses(
 ) -> None:
     """Draw both losses and D's mean outputs over the epochs, with the values at equilibrium as dashed lines.
 
-    rows: one dictionary per epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, mean_of_terms: see `gan.py`.
+    rows: one dictionary per epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, mean_of_terms: see `Recipe`.
     If real and fake look alike, D's loss is least if D says half of the real label to everything.
     """
     from matplotlib.figure import Figure  # no pyplot: nothing opens a window, nothing is global

@@ -83,7 +83,7 @@ def _watching(layer: Layer, label: str, verb: str) -> Callable[..., Any]:
         _expect_finite(label, {given: array})
         result = method(array, *options)
         if verb in ("backward_params", "backward"):
-            _expect_finite(label, {f"d{name}": getattr(layer, f"d{name}") for name in layer.declare_params()})
+            _expect_finite(label, {f"d{name}": getattr(layer, f"d{name}") for name in layer.param_names()})
         if result is not None:
             _expect_finite(label, {made: result})
         return result

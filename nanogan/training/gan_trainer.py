@@ -70,10 +70,11 @@ class Trainer(BaseTrainer):
         self._follow_schedule()
         real = self.next_batch("images", self.batches.next())
         fake = G.forward(self.noise())
-        d_loss, real_logits, fake_logits = discriminator_gradients(
-            D, loss, real, fake, real_label=recipe.real_label, mean_of_terms=recipe.mean_of_terms
-        )
-        d_real, d_fake = (loss.probability(logits).mean() for logits in (real_logits, fake_logits))
+        d_loss, *logits = discriminator_gradients(D, loss, real, fake, real_label=recipe.real_label)
+        d_real, d_fake = (loss.probability(x).mean() for x in logits)
+        if recipe.mean_of_terms:
+            D.grads *= 0.5
+            d_loss = d_loss * 0.5
         if not recipe.simultaneous:
             D_optimizer.step()
             if not recipe.same_fake:
@@ -99,7 +100,7 @@ class Trainer(BaseTrainer):
     def _start_at_mean_image(self, images: Array) -> None:
         """Give G's last bias the value at which a sigmoid draws the mean of `images`, pixel by pixel."""
         mean = images.mean(axis=0, dtype=np.float64).ravel().clip(1e-3, 1 - 1e-3)  # a pixel that is always black
-        last = [layer for layer in self.G.layers if "b" in layer.declare_params()][-1]
+        last = [layer for layer in self.G.layers if "b" in layer.param_names()][-1]
         last.b[...] = self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype))
 
     def noise(self) -> Array:
