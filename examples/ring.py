@@ -15,10 +15,15 @@ Mixtures, networks and the setting `published` are those of Lin et al. 2018 (Pac
 
 import argparse
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while NumPy is loaded: no traceback
 
 import numpy as np
 
@@ -39,11 +44,12 @@ from nanogan import (
     get_backend,
 )
 from nanogan.backend import BACKENDS, Array, Backend
-from nanogan.commands.arguments import Parser, choose_seed, errors_in_one_line, positive_int, seed
+from nanogan.commands.arguments import Parser, choose_seed, errors_in_one_line, file_path, positive_int, seed
 from nanogan.errors import InputError
 from nanogan.initializers import Init
 from nanogan.io.files import replacing
 from nanogan.io.plots import Scene, save_scenes
+from nanogan.io.streams import worth_a_line
 from nanogan.losses import Loss
 from nanogan.metrics.mixtures import GRID, RING, Modes, modes
 
@@ -190,7 +196,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=positive_int, metavar="N", help="training steps (default: the setting's)")
     parser.add_argument("--backend", choices=BACKENDS, default="numpy", help="where to compute (default: numpy)")
     parser.add_argument("--seed", type=seed, metavar="N", help="makes the run repeatable (default: chosen and printed)")
-    parser.add_argument("--out", metavar="DIR", help="folder for the results (default: runs/MIXTURE-PACKING)")
+    parser.add_argument(
+        "--out", type=file_path, metavar="DIR", help="folder for the results (default: runs/MIXTURE-PACKING)"
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return parser.parse_args()
 
@@ -231,15 +239,16 @@ def main(args: argparse.Namespace) -> int:
 
     mixture = MIXTURES[args.mixture]
     found = modes(mixture, scenes[-1].points)
-    save_scenes(folder / "modes.png", scenes, mixture.centres, 3 * mixture.sigma)
     result = {**vars(args), "modes": found.hit, "high_quality": round(found.high_quality, 4), "seconds": seconds}
     with replacing(folder / "result.json") as file:
         file.write((json.dumps(result, indent=2) + "\n").encode())
+    with worth_a_line(folder / "modes.png"):
+        save_scenes(folder / "modes.png", scenes, mixture.centres, 3 * mixture.sigma)
     if not args.quiet:
         print(f"\n{table(args, found)}\n\n{folder / 'modes.png'} shows the points, and where D tells them to go")
     return 0
 
 
 if __name__ == "__main__":
-    with errors_in_one_line("ring.py"):
+    with errors_in_one_line("ring.py", smaller=""):
         sys.exit(main(parse_arguments()))

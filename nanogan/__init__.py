@@ -4,6 +4,10 @@ Read the source in this order: plain, which is a whole GAN on two pages; then la
 gan; then conv and norm.
 """
 
+from .commands import interrupt as interrupt  # first, so that Ctrl-C from here on ends a command without a traceback
+
+# isort: split
+
 from .backend import NUMPY, Array, get_backend
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError

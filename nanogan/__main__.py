@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from .commands.arguments import Parser, errors_in_one_line
 
-COMMANDS = ("sample", "evaluate", "translate", "gradcheck", "doctor")
+COMMANDS = ("train", "sample", "evaluate", "translate", "gradcheck", "doctor")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = Parser(prog="python -m nanogan", description="Use a GAN that was trained.")
+    program = "nanogan" if Path(sys.argv[0]).stem == "nanogan" else "python -m nanogan"  # how it was called
+    parser = Parser(prog=program, description="Train a GAN, and use one that was trained.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     for name in COMMANDS:
         import_module(f".commands.{name}", __package__).add_to(commands)
     args = parser.parse_args(arguments)
-    with errors_in_one_line(parser.prog):
+    with errors_in_one_line(program, smaller=getattr(args, "smaller", "")):
         return args.run(args)
 
 

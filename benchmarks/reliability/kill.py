@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[2]
 RESULT = Path(__file__).parents[1] / "results" / "kill.json"
 IMAGES, BATCH, EPOCHS = 192, 16, 4  # 12 steps an epoch, 48 in all: some checkpoints fall due at an epoch's end
 ARGUMENTS = ["--seed", "7", "--epochs", str(EPOCHS), "--batch-size", str(BATCH), "--checkpoint-every", "4", "--quiet"]
+ARGUMENTS += ["--sample-every", str(IMAGES // BATCH)]  # not by the clock, which leaves out such short epochs
 
 
 def example() -> Any:

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import secrets
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..backend import BACKENDS
 from ..errors import InputError
+from ..io.streams import Forgiving, say, settle, warn
+from .interrupt import INTERRUPTED
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line. `--help` prints the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: error: {in_one_line(message)} (see --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        stream = file or sys.stderr
+        Forgiving(stream).write(message)
+        settle(stream)
 
 
 def positive_int(text: str) -> int:
@@ -54,6 +65,13 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
     return name
 
 
+def file_path(text: str) -> str:
+    """An argument type: the name of a file or folder; ~ is the home folder, also where no shell has said so."""
+    return os.path.expanduser(
+        _checked(str, text, lambda name: name and "\0" not in name, "the name of a file or folder")
+    )
+
+
 def interval(text: str) -> str:
     """An argument type: "500", steps, or "30s", seconds. It stays text."""
     return _checked(str, text, re.compile(r"[1-9]\d{0,8}s?").fullmatch, "a number of steps (500) or of seconds (30s)")
@@ -83,8 +101,8 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: s
     )
     parser.add_argument("--dtype", choices=("float32", "float64"), help="precision (default: float32)")
     parser.add_argument("--seed", type=seed, metavar="N", help="makes the run repeatable (default: chosen and printed)")
-    parser.add_argument("--data", metavar="PATH", help=data)
-    parser.add_argument("--out", metavar="DIR", help=f"folder for the results (default: {out})")
+    parser.add_argument("--data", type=file_path, metavar="PATH", help=data)
+    parser.add_argument("--out", type=file_path, metavar="DIR", help=f"folder for the results (default: {out})")
     parser.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     parser.add_argument("--allow-change", action="store_true", help="continue it though the settings given differ")
     parser.add_argument(
@@ -92,6 +110,12 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: s
         type=interval,
         metavar="N|Ns",
         help="save every N steps, or every N seconds (30s), besides after every epoch",
+    )
+    parser.add_argument(
+        "--sample-every",
+        type=interval,
+        metavar="N|Ns",
+        help="draw a picture every N steps, or N seconds (default: after every epoch, or 2s if they are shorter)",
     )
     parser.add_argument("--allow-nonfinite", action="store_true", help="go on where a NaN or infinity arises")
     parser.add_argument(
@@ -120,7 +144,7 @@ def complete(
                 raise InputError(f"config.json: its {name} {error}; give --{name.replace('_', '-')}") from None
     if args.seed is None:
         args.seed = choose_seed()
-        print(f"seed {args.seed}", flush=True)
+        say(f"seed {args.seed}")
 
 
 def precision(text: str) -> str:
@@ -134,8 +158,9 @@ FILLED_IN: dict[str, Callable[[str], Any]] = {
     "batch_size": positive_int,
     "dtype": precision,
     "seed": seed,
-    "data": str,
+    "data": file_path,
     "checkpoint_every": interval,
+    "sample_every": interval,
 }
 """The arguments that `complete` fills in, and what checks each."""
 
@@ -146,19 +171,50 @@ def choose_seed() -> int:
 
 
 @contextmanager
-def errors_in_one_line(program: str) -> Iterator[None]:
-    """Turn an InputError into its one line on stderr and exit status 2."""
-    try:
-        yield
-    except InputError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except MemoryError:
-        print(f"{program}: error: out of memory; choose a smaller --batch-size or less data", file=sys.stderr)
-        raise SystemExit(2) from None
+def errors_in_one_line(program: str, *, smaller: str = "--batch-size") -> Iterator[None]:
+    """Run a command: what goes wrong is one line on stderr and exit status 2, Ctrl-C is status 130.
+
+    What the command prints is dropped where nobody can read it. smaller: the option that memory depends on.
+    """
+    before = signal.getsignal(signal.SIGINT)  # which may end the process at once: now there are files to clean up
+    catches = callable(before) and threading.current_thread() is threading.main_thread()
+    if catches:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    stdout, stderr = sys.stdout, sys.stderr
+    message, status = "", 0
+    with redirect_stdout(Forgiving(stdout)), redirect_stderr(Forgiving(stderr)):
+        try:
+            yield
+        except InputError as error:
+            message, status = str(error), 2
+        except MemoryError:
+            message, status = "out of memory" + (f"; choose a smaller {smaller}" if smaller else ""), 2
+        except OSError as error:  # of files, and what the system says of them in other places
+            message, status = f"{error.filename}: {error.strerror}" if error.filename else str(error), 2
+        except KeyboardInterrupt:
+            message, status = "interrupted", INTERRUPTED
+        finally:
+            if status:
+                warn(f"{program}: error: {in_one_line(message)}" if status == 2 else message)
+            if trouble := settle(stdout):
+                warn(f"{program}: not all that it had to print could be written ({trouble})")
+            settle(stderr)
+            if catches:
+                signal.signal(signal.SIGINT, before)
+    if status:
+        raise SystemExit(status)
+
+
+def in_one_line(message: str) -> str:
+    """The message, though a name in it may hold line breaks."""
+    return " ".join(message.split("\n")).replace("\r", " ")
 
 
 def how_to_resume() -> str:
     """This command, to be typed again."""
-    arguments = [argument for argument in sys.argv if argument != "--resume"]
-    return shlex.join(["python", *arguments, "--resume"])
+    program, *arguments = sys.argv
+    if Path(program).name == "__main__.py":
+        start = ["python", "-m", "nanogan"]
+    else:
+        start = ["python", program] if program.endswith(".py") else [Path(program).name]
+    return shlex.join([*start, *(argument for argument in arguments if argument != "--resume"), "--resume"])

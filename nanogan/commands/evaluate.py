@@ -7,21 +7,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError
 from ..io.files import read_all, replacing
-from .arguments import count, seed
+from .arguments import count, file_path, seed
 from .sample import drawn
 
 
 def add_to(commands: Any) -> None:
     command = commands.add_parser("evaluate", help="measure the digits it draws", description=run.__doc__)
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.npz of a run on digits")
+    command.add_argument("checkpoint", type=file_path, metavar="CHECKPOINT", help="checkpoint.npz of a run on digits")
     command.add_argument(
         "--count", type=count, default=10_000, metavar="N", help="how many digits to draw (default: 10,000)"
     )
     command.add_argument("--seed", type=seed, default=0, metavar="S", help="of their noise (default: 0)")
-    command.add_argument("--out", metavar="FILE", help="default: evaluation.json beside the checkpoint")
-    command.set_defaults(run=run)
+    command.add_argument("--out", type=file_path, metavar="FILE", help="default: evaluation.json beside the checkpoint")
+    command.set_defaults(run=run, smaller="--count")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     G, recipe = load_generator(args.checkpoint)
     out = Path(args.out) if args.out else Path(args.checkpoint).with_name("evaluation.json")
     _expect_evaluation_or_nothing(out)
-    scores = evaluate_samples(drawn(G, recipe, args))
+    scores = evaluate_samples(np.concatenate(list(drawn(G, recipe, args.count, args.seed))))
     result = {"checkpoint": args.checkpoint, "recipe": recipe.name, "seed": args.seed, "scores": scores, "real": REAL}
     with replacing(out) as file:
         file.write((json.dumps(result, indent=2) + "\n").encode())

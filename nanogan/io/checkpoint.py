@@ -42,6 +42,8 @@ def load(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     Raises InputError where the file is no such checkpoint, was damaged, or comes from a newer nanogan.
     """
     path = Path(path)
+    if (path / "checkpoint.npz").is_file():
+        raise InputError(f"{path}: is the folder of a run; give the checkpoint.npz in it")
     try:
         with opened(path) as (file, length):
             held = Arrays(file, length)

@@ -15,6 +15,7 @@ import math
 import os
 import re
 import stat
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _take_the_place(temporary, path)
         sync_folder(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -60,6 +61,20 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
                 f"{path}: could not be written ({error.strerror or error}); what was there is kept"
             ) from None
         raise
+
+
+PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds to wait before each new try, 3 in all."""
+
+
+def _take_the_place(temporary: Path, path: Path) -> None:
+    """Rename, with patience: on Windows a virus scanner or a viewer may hold the old file open for a moment."""
+    for seconds in PATIENCE:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            time.sleep(seconds)
+    os.replace(temporary, path)
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,9 +6,14 @@ are used, so that `import nanogan` stays light.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import math
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +22,9 @@ import numpy as np
 from ..backend import Array
 from ..errors import InputError
 from .files import opened, replacing
+
+MOST_IN_GRID = 2**24
+"""Pixels of all images of a grid, which are drawn four times as large: a picture of about 8200 x 8200."""
 
 
 def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zoom: int = 2) -> None:
@@ -27,30 +35,47 @@ def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zo
     count, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows, gap = math.ceil(count / columns), 1
-    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 0.2)
+    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 51, np.uint8)
     for position, image in enumerate(images):
         top = gap + (position // columns) * (height + gap)
         left = gap + (position % columns) * (width + gap)
-        grid[top : top + height, left : left + width] = image
-    save_picture(path, grid.repeat(zoom, axis=0).repeat(zoom, axis=1))
+        grid[top : top + height, left : left + width] = _as_bytes(image)
+    _save_pixels(path, grid.repeat(zoom, axis=0).repeat(zoom, axis=1))
 
 
 def save_picture(path: str | Path, image: Array) -> None:
     """Write one image (H, W, C), values in [0, 1], as PNG: grey where C is 1, RGB where it is 3."""
+    _save_pixels(path, _as_bytes(image))
+
+
+def _as_bytes(image: Array) -> Array:
+    """Values in [0, 1] as 0..255. What isn't a number is black."""
+    return (np.nan_to_num(image).clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def _save_pixels(path: str | Path, pixels: Array) -> None:
     from PIL import Image
 
-    pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     content = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG")
     _write(path, content)
 
 
+MOST_FRAMES = 100
+"""Of an animation: 20 seconds, and 13 MB of 64 digits in noise."""
+
+
 def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_frame: float = 0.2) -> None:
-    """Join PNG files into an animated GIF that loops, and rests on the last frame."""
+    """Join PNG files into an animated GIF that loops, and rests on the last frame.
+
+    Of more than `MOST_FRAMES` it takes that many, evenly spread, the first and the last among them.
+    """
     from PIL import Image
 
     if not frames:
         return
+    if len(frames) > MOST_FRAMES:
+        frames = [frames[int(place)] for place in np.linspace(0, len(frames) - 1, MOST_FRAMES).round()]
     pictures = []
     for frame in frames:
         with opened(frame) as (file, _):
@@ -72,10 +97,8 @@ def save_losses(
     rows: one dictionary per epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, mean_of_terms: see `Recipe`.
     If real and fake look alike, D's loss is least if D says half of the real label to everything.
     """
-    from matplotlib.figure import Figure  # no pyplot: nothing opens a window, nothing is global
-
     epochs = [row["epoch"] for row in rows]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(9, 3.6)
     losses, outputs = figure.subplots(1, 2)
     marker = "o" if len(rows) < 3 else None
     for name, label, color in (("d_loss", "discriminator", "C0"), ("g_loss", "generator", "C1")):
@@ -100,10 +123,8 @@ def save_image_to_image(path: str | Path, rows: Sequence[dict[str, Any]]) -> Non
 
     rows: one dictionary an epoch with epoch, adversarial, test_adversarial, l1, test_l1, psnr.
     """
-    from matplotlib.figure import Figure
-
     epochs = [row["epoch"] for row in rows]
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    figure = new_figure(12, 3.6)
     marker = "o" if len(rows) < 3 else None
     panels = {
         "adversarial part: L(D(c, G(c)), 1)": {"adversarial": "training pairs", "test_adversarial": "test pairs"},
@@ -118,6 +139,34 @@ def save_image_to_image(path: str | Path, rows: Sequence[dict[str, Any]]) -> Non
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     _save(path, figure)
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, in inches. No pyplot: nothing opens a window, nothing is global, no backend is needed."""
+    with _any_environment():
+        from matplotlib.figure import Figure
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+@contextmanager
+def _any_environment() -> Iterator[None]:
+    """Let matplotlib load wherever it is: it refuses where MPLBACKEND names what this Python doesn't have, as a
+    notebook's in a command, and talks of folders that can't be written.
+    """
+    if "matplotlib" in sys.modules:
+        yield
+        return
+    named, log = os.environ.pop("MPLBACKEND", None), logging.getLogger("matplotlib")
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+        if named:
+            with contextlib.suppress(ValueError):
+                sys.modules["matplotlib"].rcParams["backend"] = named  # as it does itself: pyplot's is the user's
+    finally:
+        log.setLevel(logging.NOTSET)
+        if named is not None:
+            os.environ["MPLBACKEND"] = named
 
 
 def _save(path: str | Path, figure: Any) -> None:
@@ -140,9 +189,7 @@ def save_scenes(path: str | Path, scenes: Sequence[Scene], centres: Array, radiu
     Points inside a circle are blue, others orange. The first sixty have an arrow: the direction of the push, with the
     square root of its length, as pushes differ by orders of magnitude.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(2.5 * len(scenes), 2.78), layout="constrained")
+    figure = new_figure(2.5 * len(scenes), 2.78)
     for axes, scene in zip(figure.subplots(1, len(scenes), squeeze=False)[0], scenes, strict=True):
         _draw_scene(axes, scene, centres, radius)
     content = io.BytesIO()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..io import checkpoint, plots
 from ..losses import L1
 from ..metrics.classifier import features_and_digits
 from ..network import Network
-from ..recipes.recipe import ImageToImage
+from ..recipes.recipe import ImageToImage, restore
 from ..training.gan_trainer import CHUNK, generate, load_network
 from ..training.log import COLUMNS, Row
 from ..training.trainer import BaseTrainer
@@ -38,6 +38,27 @@ SCORES = {"l1": "L1 {:.4f}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.3f}", "a
 
 DRAWN = 12
 """How many test pairs are drawn after every epoch, always the same."""
+
+
+class Shift(NamedTuple):
+    """What is added to `lr_factor` once a run has another length: `size` at `epoch`, 0 from `length` epochs on."""
+
+    epoch: float
+    size: float
+    length: float
+
+    def at(self, epoch: float) -> float:
+        left = 1 - (epoch - self.epoch) / self.length if self.length else 0.0
+        return self.size * min(max(left, 0.0), 1.0)
+
+
+def lr_factor(epochs: int, steps: int, steps_per_epoch: int) -> float:
+    """Of the recipe's learning rate, after so many steps: 1 for half of the epochs, then less with every step.
+
+    It ends just above 0, and stays there after the last epoch.
+    """
+    total = epochs * steps_per_epoch
+    return min(1.0, 2 * (max(total - steps, 1) / total))
 
 
 class ImageToImageTrainer(BaseTrainer):
@@ -74,6 +95,7 @@ class ImageToImageTrainer(BaseTrainer):
         super().__init__(recipe, (height, width, a + b), data, **options)
         self.l1 = L1().bind(backend, dtype)
         self.test_digest = checkpoint.digest({"conditions": test.conditions, "targets": test.targets})[:16]
+        self.shift: Shift | None = None
         if test.labels is None:
             self.shown = {name: text for name, text in self.shown.items() if name != "accuracy"}
 
@@ -102,11 +124,34 @@ class ImageToImageTrainer(BaseTrainer):
         return d_loss, recipe.adversarial_weight * adversarial + recipe.l1_weight * l1, d_real, d_fake
 
     def _follow_schedule(self) -> None:
-        """The recipe's learning rate for half of its epochs, then less with every step, and after the last no less."""
-        total = self.recipe.epochs * self.batches.steps_per_epoch
-        left = max(total - self.steps, 1) / total
+        per_epoch = self.batches.steps_per_epoch
+        factor = lr_factor(self.recipe.epochs, self.steps, per_epoch)
+        if self.shift:
+            factor += self.shift.at(self.steps / per_epoch)
         for optimizer in self.optimizers.values():
-            optimizer.lr = self.recipe.optimizer.lr * min(1.0, 2 * left)
+            optimizer.lr = self.recipe.optimizer.lr * factor
+
+    def further(self) -> dict[str, Any]:
+        return {"shift": self.shift}
+
+    def take_up(self, meta: dict[str, Any]) -> None:
+        """The learning rate goes on as before; if the run is to have another length, it passes over without a jump."""
+        shift = None if meta.get("shift") is None else Shift(*map(float, meta["shift"]))
+        if not np.isfinite(shift or 0.0).all():
+            raise ValueError(f"a learning rate shifted by {shift}")
+        before, epochs = restore(meta["description"]).epochs, self.recipe.epochs
+        if before != epochs:
+            steps, per_epoch = meta["steps"], meta["settings"]["images"] // meta["settings"]["batch_size"]
+            epoch = steps / per_epoch
+            reached = lr_factor(before, steps, per_epoch) + (shift.at(epoch) if shift else 0)
+            wanted = lr_factor(epochs, steps, per_epoch)
+            shift = Shift(epoch, reached - wanted, max(epochs - epoch, 0) / 2) if reached != wanted else None
+            base = self.recipe.optimizer.lr
+            self.note = f"learning rate: {base * reached:.2g} now, "
+            if shift:
+                self.note += f"by epoch {epoch + shift.length:.3g} that of a run of {epochs} epochs, "
+            self.note += f"falling from epoch {epochs / 2:.3g} on, to 0 at epoch {epochs}"
+        self.shift = shift
 
     def log_epoch(self, **diagnosed: float) -> Row:
         return super().log_epoch(**self.measure(), **diagnosed)

@@ -7,12 +7,12 @@ draws the same digit for every z. So the log also holds what comes back to G thr
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..backend import Array
+from ..io.streams import warn
 from ..losses import Loss
 from ..metrics.classifier import features_and_digits
 from ..metrics.samples import digit_shares
@@ -69,7 +69,7 @@ class Diagnosis:
         for name, text in findings(self.trainer.rows).items():
             if name not in self.warned:
                 self.warned.add(name)
-                print(f"epoch {self.trainer.epoch}: {name}: {text}", file=sys.stderr, flush=True)
+                warn(f"epoch {self.trainer.epoch}: {name}: {text}")
 
 
 # ---- figures

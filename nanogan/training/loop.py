@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +16,36 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..io.streams import Forgiving, say, warn
 from .diagnosis import Diagnosis
 from .find_nan import explain, is_finite, losses_are_finite
 from .run_folder import RunFolder
 from .trainer import SHOWN, BaseTrainer
+
+PAUSE = "2s"
+"""From one report of the training commands to the next where epochs are shorter: a report takes about 0.1 s."""
+
+
+class Every:
+    """An interval: "500", every 500 steps, "30s", every 30 seconds since the last `restart`, or None, never."""
+
+    def __init__(self, text: str | None) -> None:
+        if text and not re.fullmatch(r"[1-9]\d{0,8}s?", text):
+            raise InputError(f"{text!r} is not a number of steps (500) or of seconds (30s)")
+        self.seconds = self.steps = math.inf
+        if text and text.endswith("s"):
+            self.seconds = float(text[:-1])
+        elif text:
+            self.steps = float(text)
+        self.restart()
+
+    def restart(self) -> None:
+        self.since = time.monotonic()
+
+    def is_over(self, steps: int, *, before: int | None = None) -> bool:
+        """Whether an interval ends at step `steps`, or has ended on the way there from step `before`."""
+        before = steps - 1 if before is None else before
+        return steps // self.steps > before // self.steps or time.monotonic() - self.since >= self.seconds
 
 
 class Checkpoints:
@@ -30,17 +58,13 @@ class Checkpoints:
         self, trainer: BaseTrainer, path: Path, *, every: str | None = None, allow_nonfinite: bool = False
     ) -> None:
         self.trainer, self.path, self.allow_nonfinite, self.warned = trainer, path, allow_nonfinite, False
-        self.seconds = self.steps = math.inf
-        if every and every.endswith("s"):
-            self.seconds = float(every[:-1])
-        elif every:
-            self.steps = float(every)
+        self.every = Every(every)
         self.save()  # so that the run can be resumed from its first step on, with the settings it has now
 
     def after_step(self) -> None:
         """Save where it is time, and stop where the losses show that something is wrong."""
         steps, looks = self.trainer.steps, self.trainer.backend.nan_check_every
-        if steps % self.steps == 0 or time.monotonic() - self.saved_at >= self.seconds:
+        if self.every.is_over(steps):
             self.save()
         elif steps % looks == 0 and not self.allow_nonfinite and not losses_are_finite(self.trainer):
             self.is_good()
@@ -52,8 +76,7 @@ class Checkpoints:
         if not self.allow_nonfinite:
             raise InputError(explain(self.trainer, self.path))
         if not self.warned:
-            step = self.trainer.steps
-            print(f"\nNaN or infinity by step {step}: no more checkpoints while it lasts", file=sys.stderr)
+            warn(f"\nNaN or infinity by step {self.trainer.steps}: no more checkpoints while it lasts")
             self.warned = True
         return False
 
@@ -61,7 +84,7 @@ class Checkpoints:
         """Write the checkpoint, if all is good."""
         if self.is_good():
             self.trainer.save(self.path)
-        self.saved_at = time.monotonic()
+        self.every.restart()
 
 
 def steps_in_all(trainer: BaseTrainer, *, epochs: int | None, steps: int | None) -> int:
@@ -75,6 +98,44 @@ def steps_in_all(trainer: BaseTrainer, *, epochs: int | None, steps: int | None)
     return total
 
 
+class Reports:
+    """When a run reports: with a row of the log, a line, a picture and a checkpoint at the end of an epoch.
+
+    every: pictures also in the middle of epochs, every "500" steps or "30s" seconds. pause: the same for the ends of
+    epochs alone. Epochs that are shorter than either report no more often, but for the first and the run's last step.
+    """
+
+    def __init__(
+        self, trainer: BaseTrainer, folder: RunFolder, every: str | None = None, pause: str | None = None
+    ) -> None:
+        self.trainer, self.folder = trainer, folder
+        self.inside, self.ends = Every(every), Every(every or pause)
+        self.every_epoch = not (every or pause)
+
+    def after_step(self) -> None:
+        """Draw a picture in the middle of an epoch where it is time."""
+        if self.inside.is_over(self.trainer.steps):
+            self.folder.write_sample(self.trainer, f"step-{self.trainer.steps:06}.png")
+            self.inside.restart()
+
+    def are_due(self, total_steps: int) -> bool:
+        """Whether to report now, at the end of an epoch."""
+        steps, per_epoch = self.trainer.steps, self.trainer.batches.steps_per_epoch
+        first_or_last = not self.trainer.rows or steps == total_steps
+        return first_or_last or self.every_epoch or self.ends.is_over(steps, before=steps - per_epoch)
+
+    def restart(self) -> None:
+        self.inside.restart()
+        self.ends.restart()
+        self.from_step, self.from_time = self.trainer.steps, time.perf_counter()
+
+    def images_per_second(self) -> float:
+        """Since the last report."""
+        self.trainer.backend.synchronize()
+        images = (self.trainer.steps - self.from_step) * self.trainer.batches.batch_size
+        return images / (time.perf_counter() - self.from_time)
+
+
 def train(
     trainer: BaseTrainer,
     folder: RunFolder,
@@ -82,45 +143,51 @@ def train(
     *,
     quiet: bool = False,
     checkpoint_every: str | None = None,
+    sample_every: str | None = None,
+    pause: str | None = None,
     allow_nonfinite: bool = False,
     diagnosis: Diagnosis | None = None,
 ) -> bool:
     """Train until `total_steps` steps have been made in all, writing to `folder` after every epoch.
 
     checkpoint_every: save more often than that: "500" is every 500 steps, "30s" every 30 seconds.
+    sample_every, pause: other moments for the log and the pictures (`Reports`).
     allow_nonfinite: go on where a NaN or infinity arises, without saving it.
     diagnosis: adds its figures to the log, and says on stderr, also where `quiet`, when they show that the run fails.
 
-    Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Raises
-    InputError where a file can't be written or, naming layer and array, where the numbers stop being finite.
+    Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Signals are
+    caught in the main thread only. The folder is this run's until it ends or fails. Raises InputError where a
+    checkpoint can't be written or, naming layer and array, where the numbers stop being finite.
     """
-    epochs = -(-total_steps // trainer.batches.steps_per_epoch)
-    with stop_on_interrupt() as stop, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        checkpoints = Checkpoints(trainer, folder.checkpoint, every=checkpoint_every, allow_nonfinite=allow_nonfinite)
-        while trainer.steps < total_steps and not stop:
-            began_at, began = trainer.steps, time.perf_counter()
-            if not train_epoch(trainer, checkpoints, total_steps, stop, quiet=quiet):
-                break
-            trainer.backend.synchronize()
-            took = time.perf_counter() - began
-            checkpoints.is_good()
-            row = trainer.log_epoch(**(diagnosis.figures() if diagnosis else {}))
-            if not quiet:
-                speed = (trainer.steps - began_at) * trainer.batches.batch_size / took
-                print(epoch_line(row, epochs, speed, trainer.shown), flush=True)
-            if diagnosis:
-                diagnosis.warn()
-            folder.write_epoch(trainer)
-            checkpoints.save()
-        if stop:
-            checkpoints.save()
+    with folder.held():
+        with stop_on_interrupt() as stop, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            checkpoints = Checkpoints(
+                trainer, folder.checkpoint, every=checkpoint_every, allow_nonfinite=allow_nonfinite
+            )
+            reports = Reports(trainer, folder, sample_every, pause)
+            reports.restart()
+            while trainer.steps < total_steps and train_epoch(trainer, checkpoints, reports, total_steps, stop, quiet):
+                if reports.are_due(total_steps):
+                    report(trainer, checkpoints, reports, total_steps, quiet, diagnosis)
+                else:
+                    checkpoints.after_step()
+            if stop:
+                checkpoints.save()
         if trainer.rows:
-            folder.write_pictures(trainer)
-    return not stop
+            try:
+                folder.write_pictures(trainer)
+            except KeyboardInterrupt:  # not worth a traceback, nor waiting for: --resume draws them
+                warn("\nthe animation and the curves are left out")
+    return trainer.steps >= total_steps
 
 
 def train_epoch(
-    trainer: BaseTrainer, checkpoints: Checkpoints, total_steps: int, stop: Sequence[str], *, quiet: bool
+    trainer: BaseTrainer,
+    checkpoints: Checkpoints,
+    reports: Reports,
+    total_steps: int,
+    stop: Sequence[str],
+    quiet: bool,
 ) -> bool:
     """Train to the end of this epoch or of the run, under a progress bar. False if `stop` was filled before.
 
@@ -136,16 +203,40 @@ def train_epoch(
         desc=f"epoch {epoch}/{epochs}",
         unit=" images",
         leave=False,
+        delay=0.3,  # none for an epoch of a few steps
+        file=Forgiving(sys.stderr),
         disable=True if quiet else None,  # None: no bar where nobody watches (not a terminal)
     ) as bar:
         while trainer.steps < ends_at and not stop:
             trainer.step()
             if trainer.steps < ends_at:
                 checkpoints.after_step()
+                reports.after_step()
             if bar.update(batch_size):  # true a few times a second: then reading the device is cheap enough
                 means = trainer.means()
                 bar.set_postfix_str(f"D {means['d_loss']:.2f}  G {means['g_loss']:.2f}", refresh=False)
     return trainer.steps == ends_at
+
+
+def report(
+    trainer: BaseTrainer,
+    checkpoints: Checkpoints,
+    reports: Reports,
+    total_steps: int,
+    quiet: bool,
+    diagnosis: Diagnosis | None,
+) -> None:
+    """What the end of an epoch leaves: on the disk, and only then on the screen, which may be gone."""
+    speed = reports.images_per_second()
+    checkpoints.is_good()
+    row = trainer.log_epoch(**(diagnosis.figures() if diagnosis else {}))
+    reports.folder.write_epoch(trainer)
+    checkpoints.save()
+    if not quiet:
+        say(epoch_line(row, -(-total_steps // trainer.batches.steps_per_epoch), speed, trainer.shown))
+    if diagnosis:
+        diagnosis.warn()
+    reports.restart()
 
 
 def epoch_line(
@@ -158,15 +249,24 @@ def epoch_line(
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[list[str]]:
-    """A list that is empty until Ctrl-C (or SIGTERM) comes. A second Ctrl-C stops at once, as usual."""
+    """A list that is empty until Ctrl-C comes, SIGTERM, or the end of the terminal. A second Ctrl-C stops at once.
+
+    A signal that is ignored stays so, as `nohup` wants it. Only the main thread can catch signals: in another, the list
+    stays empty.
+    """
     asked: list[str] = []
 
     def ask(number: int, frame: Any) -> None:
         asked.append(signal.Signals(number).name)
-        print("\nstopping after this step ...", file=sys.stderr, flush=True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        warn("\nstopping after this step ...")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, ask)
     try:
         yield asked
     finally:

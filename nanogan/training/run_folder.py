@@ -1,6 +1,7 @@
 """The folder that a training run fills, and who may write to it.
 
-It holds config.json, log.csv, samples/epoch-0001.png ..., samples.gif, losses.png and checkpoint.npz.
+It holds config.json, log.csv, samples/epoch-0001.png ..., samples.gif, losses.png and checkpoint.npz. Only the
+checkpoint is worth stopping a run for: if another file can't be written, the run says so once and goes on.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..io import plots
 from ..io.files import read_all, replacing
+from ..io.streams import worth_a_line
 from .log import as_csv
 from .trainer import BaseTrainer
 
@@ -34,7 +39,10 @@ class RunFolder:
         self.animation = self.path / "samples.gif"
         self.losses = self.path / "losses.png"
         self.checkpoint = self.path / "checkpoint.npz"
-        self._check()
+        self.said: set[Path] = set()  # what couldn't be written, of which one line is enough
+        self._unlock: weakref.finalize | None = None
+        with self._refused():
+            self._check()
 
     def _check(self) -> None:
         ours = (self.config, self.log, self.samples, self.animation, self.losses, self.checkpoint)
@@ -47,25 +55,52 @@ class RunFolder:
             )
         # A run that was killed before its first checkpoint has a config.json alone, which is enough to begin it again.
         if self.resume and not {self.config.name, self.checkpoint.name}.intersection(found):
-            raise InputError(f"{self.path}: nothing to resume, there is no checkpoint.npz; start without --resume")
+            beside = [str(file.parent) for file in sorted(self.path.parent.glob("*/checkpoint.npz"))[:5]]
+            instead = f"runs are in {', '.join(beside)}: choose with --out" if beside else "start without --resume"
+            raise InputError(f"{self.path}: nothing to resume, there is no checkpoint.npz; {instead}")
 
     def create(self) -> None:
         """Make the folder, for this run alone. Raises InputError where it can't be made or another run is using it."""
-        try:
+        with self._refused():
             self.samples.mkdir(parents=True, exist_ok=True)
             self._lock()
+            self._check()  # again: another run may have come and gone since the first time
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder for this run alone until the block ends, however it ends.
+
+        `create` has locked it already; where an earlier run of this object has ended, it is locked again.
+        """
+        try:
+            with self._refused():
+                self._lock()
+            yield
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let another run use the folder, though this object, or a traceback that knows it, lives on."""
+        if self._unlock:
+            self._unlock()
+
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        """What the system says of the folder, as an InputError of one line."""
+        try:
+            yield
         except BlockingIOError:
             raise InputError(
                 f"{self.path}: another run is writing here; wait for it, or choose another --out"
             ) from None
         except OSError as error:
+            self.release()
             raise InputError(
                 f"{error.filename or self.path}: cannot be written ({error.strerror or error}); choose another --out"
             ) from None
-        self._check()  # again: another run may have come and gone since the first time
 
     def _lock(self) -> None:
-        """Hold a lock on the folder itself as long as this object lives. It leaves no file, and ends with the process.
+        """Hold a lock on the folder itself until `release`. It leaves no file, and ends with the process.
 
         Windows has no such locks, nor have some network file systems: there, two runs are told apart by `_check` alone.
         """
@@ -73,12 +108,15 @@ class RunFolder:
             import fcntl
         except ImportError:
             return
+        if self._unlock and self._unlock.alive:
+            return
         descriptor = os.open(self.path, os.O_RDONLY)
-        weakref.finalize(self, os.close, descriptor)
+        self._unlock = weakref.finalize(self, os.close, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EBADF):
+                self.release()
                 raise
 
     def write_config(self, config: dict[str, Any]) -> None:
@@ -98,12 +136,25 @@ class RunFolder:
 
     def write_epoch(self, trainer: BaseTrainer) -> None:
         """The log up to now and a picture of this epoch. A checkpoint that knows of both must come after them."""
-        with replacing(self.log) as file:
+        with worth_a_line(self.log, self.said), replacing(self.log) as file:
             file.write(as_csv(trainer.rows, trainer.columns))
-        picture = self.samples / f"epoch-{trainer.epoch:04}.png"
-        plots.save_grid(picture, trainer.sample(), columns=trainer.sample_columns)
+        self.write_sample(trainer, f"epoch-{trainer.epoch:04}.png")
+
+    def write_sample(self, trainer: BaseTrainer, name: str) -> None:
+        """A picture of what G draws now."""
+        images = trainer.sample()
+        with worth_a_line(self.samples, self.said):
+            plots.save_grid(self.samples / name, images, columns=trainer.sample_columns)
 
     def write_pictures(self, trainer: BaseTrainer) -> None:
-        """The animation of all epochs and the loss curves. Made when a run ends, as they take seconds."""
-        plots.save_animation(self.animation, sorted(self.samples.glob("epoch-*.png")))
-        trainer.draw_curves(self.losses)
+        """The animation of all pictures and the loss curves. Made when a run ends, as they take seconds."""
+
+        def step(picture: Path) -> int:
+            kind, number = picture.stem.split("-")
+            return int(number) * (trainer.batches.steps_per_epoch if kind == "epoch" else 1)
+
+        with worth_a_line(self.animation):
+            pictures = [file for file in self.samples.iterdir() if re.fullmatch(r"(epoch|step)-\d+\.png", file.name)]
+            plots.save_animation(self.animation, sorted(pictures, key=step))
+        with worth_a_line(self.losses):
+            trainer.draw_curves(self.losses)
