@@ -10,15 +10,16 @@ input, output and target of every epoch, their animation, the curves, the log an
 `python -m nanogan translate`.
 """
 
-import argparse
 import os
 import signal
-import sys
-from dataclasses import replace
-from pathlib import Path
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while NumPy is loaded: no traceback
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 from nanogan import get_backend
 from nanogan.commands.arguments import (

@@ -9,13 +9,14 @@ The results are in runs/RECIPE: pictures of every epoch, their animation, the lo
 `python -m nanogan train` is the same program, for where nanogan is installed and this file isn't.
 """
 
-import argparse
 import os
 import signal
-import sys
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while NumPy is loaded: no traceback
+
+import argparse
+import sys
 
 from nanogan import get_backend
 from nanogan.commands.arguments import Parser, errors_in_one_line

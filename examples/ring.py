@@ -13,17 +13,18 @@ come from one mode are rare. In the code that is one line, `Pack(packing)`, and 
 Mixtures, networks and the setting `published` are those of Lin et al. 2018 (PacGAN), section 4.1.
 """
 
-import argparse
-import json
 import os
 import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while NumPy is loaded: no traceback
+
+import argparse
+import json
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C while NumPy is loaded: no traceback
 
 import numpy as np
 

@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 
 from ..backend import BACKENDS
 from ..errors import InputError
-from ..io.streams import Forgiving, say, settle, warn
-from .interrupt import INTERRUPTED
+from ..io.streams import Forgiving, say, warn
+from .interrupt import INTERRUPTED, without_interrupts
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,9 +30,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {in_one_line(message)} (see --help)\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        stream = file or sys.stderr
-        Forgiving(stream).write(message)
-        settle(stream)
+        stream = Forgiving(file or sys.stderr)
+        stream.write(message)
+        stream.settle()
 
 
 def positive_int(text: str) -> int:
@@ -137,7 +137,7 @@ def complete(
     if args.epochs or args.steps:
         defaults = {name: value for name, value in defaults.items() if name not in ("epochs", "steps")}
     for name, check in {**FILLED_IN, **also}.items():
-        if getattr(args, name) is None and defaults.get(name) is not None:
+        if getattr(args, name, "") is None and defaults.get(name) is not None:
             try:
                 setattr(args, name, check(str(defaults[name])))
             except argparse.ArgumentTypeError as error:
@@ -180,9 +180,11 @@ def errors_in_one_line(program: str, *, smaller: str = "--batch-size") -> Iterat
     catches = callable(before) and threading.current_thread() is threading.main_thread()
     if catches:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    stdout, stderr = sys.stdout, sys.stderr
+        if before is not signal.default_int_handler:  # a program of nanogan's own
+            sys.excepthook = without_interrupts
+    stdout, stderr = Forgiving(sys.stdout), Forgiving(sys.stderr)
     message, status = "", 0
-    with redirect_stdout(Forgiving(stdout)), redirect_stderr(Forgiving(stderr)):
+    with redirect_stdout(stdout), redirect_stderr(stderr):
         try:
             yield
         except InputError as error:
@@ -196,9 +198,10 @@ def errors_in_one_line(program: str, *, smaller: str = "--batch-size") -> Iterat
         finally:
             if status:
                 warn(f"{program}: error: {in_one_line(message)}" if status == 2 else message)
-            if trouble := settle(stdout):
-                warn(f"{program}: not all that it had to print could be written ({trouble})")
-            settle(stderr)
+            stdout.settle()
+            if stdout.trouble:
+                warn(f"{program}: not all that it had to print could be written ({stdout.trouble})")
+            stderr.settle()
             if catches:
                 signal.signal(signal.SIGINT, before)
     if status:

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 
 INTERRUPTED = 130
 """The exit status that a shell expects after Ctrl-C: 128 and the signal's number."""
@@ -18,6 +18,12 @@ INTERRUPTED = 130
 def quit_at_once(number: int, frame: FrameType | None) -> None:
     """A handler of Ctrl-C for when there is nothing to save yet, or any more."""
     os._exit(INTERRUPTED)
+
+
+def without_interrupts(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """`sys.excepthook` but for Ctrl-C, which nobody wants explained: between two lines that would have caught it."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
 
 
 def is_command() -> bool:

@@ -49,6 +49,8 @@ class Forgiving:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
+        self.trouble = ""
+        """Why something that was written may be lost. That nobody reads it, `| head -1`, is no trouble."""
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the stream's own: encoding, fileno, buffer."""
@@ -70,30 +72,27 @@ class Forgiving:
     def flush(self) -> None:
         self._attempt("flush")
 
+    def settle(self) -> None:
+        """Write out what the stream still holds, at the end of a program. What can't be is let go of."""
+        self.flush()
+        if self.trouble:
+            self._leave()
+
     def _attempt(self, verb: str, *text: str) -> None:
         try:
             getattr(self.stream, verb)(*text)
         except UnicodeEncodeError:
             raise
         except BrokenPipeError:
-            leave(self.stream)  # nobody will ever read it
-        except (OSError, ValueError, AttributeError, RuntimeError):
-            pass  # full, closed, None, or a signal's handler that came in the middle of another line
+            self._leave()
+        except OSError as error:  # full; there may be room later
+            self.trouble = error.strerror or str(error)
+        except (ValueError, AttributeError, RuntimeError):
+            pass  # closed, None, or a signal's handler that came in the middle of another line
 
-
-def leave(stream: Any) -> None:
-    """Turn a stream to where everything vanishes, so that what it still holds doesn't fail when Python ends."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-
-
-def settle(stream: Any) -> str:
-    """Write out what a stream still holds, at the end of a program. Says what went wrong, if that has to be known."""
-    try:
-        stream.flush()
-    except (OSError, ValueError, AttributeError) as error:
-        leave(stream)
-        return getattr(error, "strerror", "") or "" if not isinstance(error, BrokenPipeError) else ""
-    return ""
+    def _leave(self) -> None:
+        """Turn the stream to where everything vanishes, so that what it still holds doesn't fail when Python ends."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
