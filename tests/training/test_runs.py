@@ -145,22 +145,23 @@ def test_a_folder_that_vanishes_in_a_run_is_one_line(tmp_path):
         train(trainer, folder, 9, quiet=True)
 
 
-def test_a_log_that_cannot_be_written_leaves_the_old_one(tmp_path):
+def test_a_log_that_cannot_be_written_leaves_the_old_one(tmp_path, capsys):
     folder = created(tmp_path / "run")
     folder.write_epoch(tiny_trainer(steps=3))
     before = folder.log.read_text()
     folder.log.with_name("log.csv.new").mkdir()
-    with pytest.raises(InputError, match=r"log\.csv: could not be written"):
-        folder.write_epoch(tiny_trainer(steps=6))
+    folder.write_epoch(tiny_trainer(steps=6))
+    assert "log.csv: could not be written" in capsys.readouterr().err
     assert folder.log.read_text() == before
 
 
-def test_a_sample_that_somebody_has_damaged_is_named(tmp_path):
+def test_a_sample_that_somebody_has_damaged_is_named(tmp_path, capsys):
     folder = created(tmp_path / "run")
     folder.write_epoch(tiny_trainer(steps=3))
     (folder.samples / "epoch-0001.png").write_bytes(b"\x89PNG?")
-    with pytest.raises(InputError, match=r"epoch-0001\.png: cannot be read as a picture"):
-        folder.write_pictures(tiny_trainer(steps=3))
+    folder.write_pictures(tiny_trainer(steps=3))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "epoch-0001.png: cannot be read as a picture" in line and folder.losses.exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of a process's files")
