@@ -242,6 +242,36 @@ def test_the_learning_rate_stays_for_half_of_the_epochs_and_then_falls() -> None
     assert rates == pytest.approx([1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0.25])
 
 
+@pytest.mark.parametrize("stops", [[(2, 8), (6, 24)], [(2, 6), (6, 20)], [(6, 4), (2, 8)], [(2, 8), (4, 10), (6, 24)]])
+def test_another_length_changes_the_learning_rate_without_a_jump(tmp_path: Path, stops: list[tuple[int, int]]) -> None:
+    """Runs of (epochs, steps made), 4 steps an epoch, each resumed by the next: finished, in the midst, shortened."""
+    rates: list[float] = []
+    for epochs, steps in stops:
+        trainer = trainer_of("dense", change={"epochs": epochs})
+        if rates:
+            trainer.load(tmp_path / "c.npz")
+            assert trainer.note.startswith("learning rate: ") and f"to 0 at epoch {epochs}" in trainer.note
+        while trainer.steps < steps:
+            trainer.step()
+            rates.append(trainer.optimizers["G"].lr / 1e-3)
+        trainer.save(tmp_path / "c.npz")
+        again = trainer_of("dense", change={"epochs": epochs})
+        again.load(tmp_path / "c.npz")  # killed, and resumed as it was
+        assert again.shift == trainer.shift and not again.note
+    slopes = np.diff(rates)
+    assert abs(slopes).max() <= 0.2501  # as steep as the shortest of the schedules, never steeper
+    assert 0 < rates[-1] < 0.5 and min(rates) > 0 and max(rates[stops[0][1] :]) > rates[-1]
+
+
+def test_a_damaged_shift_of_the_learning_rate_is_refused(tmp_path: Path) -> None:
+    trainer_of("dense").save(tmp_path / "c.npz")
+    arrays, meta = checkpoint.load(tmp_path / "c.npz")
+    for shift in ([1.0, 2.0], [float("nan")] * 3, "abc", 3):
+        checkpoint.save(tmp_path / "c.npz", arrays, {**meta, "shift": shift})
+        with pytest.raises(InputError, match=r"c\.npz: is no checkpoint of a run"):
+            trainer_of("dense").load(tmp_path / "c.npz")
+
+
 def test_measuring_changes_nothing() -> None:
     one, other = run_steps(trainer_of(), 3), run_steps(trainer_of(), 3)
     one.log_epoch()

@@ -155,8 +155,14 @@ def test_ctrl_c_while_numpy_is_loaded_has_no_traceback(tmp_path, program):
     (tmp_path / "numpy" / "__init__.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)")
     words = program.split() if program.startswith("-m") else [str(ROOT / "examples" / program)]
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, *words], cwd=tmp_path, env=environment, text=True, **pipes) as process:
+    with subprocess.Popen(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout and process.stdout.readline() == "loading\n"
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30)[1] == "" and process.returncode == 130
