@@ -28,7 +28,7 @@ class Backend:
     name = "numpy"
     xp: Any = np
     block_size = 2**16
-    """How many parameters an optimizer updates at a time: five blocks of them, 1.3 MiB in float32, stay in the caches."""
+    """How many parameters an optimizer updates at a time: five such blocks (1.3 MiB in float32) stay in caches."""
     adam_kernel: Callable[..., Any] | None = None
     """Where there is one: the arithmetic of `optim.Adam.update` as a single kernel, updating p, m and v in place."""
     nan_check_every = 1
