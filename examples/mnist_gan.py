@@ -1,7 +1,7 @@
 """Train a GAN to draw digits, or images of your own, with one of the published recipes.
 
     python examples/mnist_gan.py                        the default recipe on MNIST
-    python examples/mnist_gan.py --data my_pictures     a folder of IDX files or pictures, or a .npy or .npz file
+    python examples/mnist_gan.py --data my_pictures     a folder of pictures or IDX files, or a .npy, .npz or .csv file
     python examples/mnist_gan.py --resume               continue a run that was stopped
     python examples/mnist_gan.py --list                 show the recipes
 
@@ -34,7 +34,7 @@ def parse_arguments() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int:
     backend = get_backend(args.backend)
     recipe, folder = chosen(args)
-    images = load(args, recipe)
+    images = load(args, recipe, folder)
     trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
     total_steps = begin(trainer, folder, args)
     return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))

@@ -52,6 +52,11 @@ def npz(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> b
     return content.getvalue()
 
 
+def table(separator: str = ",") -> bytes:
+    rows = np.c_[np.arange(5) % 2, DIGITS.reshape(5, -1)]
+    return "\n".join(separator.join(map(str, row)) for row in rows).encode()
+
+
 def picture(kind: str, mode: str, size: tuple[int, int] = (9, 7)) -> bytes:
     content = io.BytesIO()
     Image.linear_gradient("L").resize(size).convert(mode).save(content, kind)
@@ -129,6 +134,32 @@ npz_files = st.builds(
     ),
     st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)),
 )
+cells = st.integers(-1, 300).map(str) | st.sampled_from(
+    (
+        "",
+        " ",
+        "label",
+        "id",
+        "0.5",
+        "1e999",
+        "nan",
+        "-inf",
+        '"',
+        "1_0",
+        "0x10",
+        "a.png",
+        "9" * 400,
+        "\0",
+        "\ufeff",
+        "\u0664",
+    )
+)
+tables = st.builds(
+    lambda rows, separator, end: end.join(separator.join(row) for row in rows).encode(),
+    st.lists(st.lists(cells, max_size=6) | st.lists(cells, min_size=5, max_size=5), max_size=8),
+    st.sampled_from((",", ";", "\t", " ", "|")),
+    st.sampled_from(("\n", "\r\n", "\r", "\n\n")),
+)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from((0, -1, 1, 10**9, 10**40, 1.5)) | st.floats()
     | st.text(max_size=5) | st.sampled_from(("Linear", "ReLU", "Recipe", "Adam", "float32", "PCG64")),
@@ -179,7 +210,13 @@ def bomb(kind: str) -> bytes:
         content = io.BytesIO()
         Image.new("1", (30_000, 30_000)).save(content, "PNG")
         return content.getvalue()
+    if kind == "CSV":
+        return gzip.compress(b"0," * 50_000_000, 1)
+    if kind == "header":  # of 100 MB, says the file
+        return gzip.compress(b"\x93NUMPY\x02\x00" + struct.pack("<I", 10**8) + bytes(10**8), 1)
     black = np.zeros((160_000, 28, 28), np.uint8)
+    if kind == "npy":
+        return gzip.compress(npy(black), 1)
     return npz({"images": npy(black)}) if kind == "npz" else gzip.compress(idx(black.shape, black.tobytes()), 1)
 
 

@@ -19,6 +19,7 @@ import ctypes
 import functools
 import gzip
 import inspect
+import io
 import json
 import multiprocessing
 import sys
@@ -32,6 +33,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # what the tests share
 
+import numpy as np
 from hostile_files import (
     DIGITS,
     altered,
@@ -48,15 +50,19 @@ from hostile_files import (
     npz_files,
     picture,
     signed_checkpoints,
+    table,
+    tables,
     vanilla_checkpoint,
 )
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tiny import TINY, tiny_trainer
 
-from nanogan.commands.arguments import complete
-from nanogan.data.images import MOST_PIXELS, load_images
+from nanogan.commands.arguments import FILLED_IN, complete
+from nanogan.data.images import load_images
+from nanogan.data.pictures import MOST_PIXELS
 from nanogan.errors import InputError
+from nanogan.pix2pix.pairs import load_pairs
 from nanogan.recipes.recipe import describe, restore
 from nanogan.training.gan_trainer import load_generator
 from nanogan.training.run_folder import RunFolder
@@ -83,8 +89,8 @@ def read_generator_and_run(path: Path) -> None:
 
 
 def read_config(path: Path) -> None:
-    args = argparse.Namespace(epochs=None, steps=None, batch_size=None, dtype=None, seed=1, data=None)
-    complete(argparse.Namespace(**vars(args), checkpoint_every=None), RunFolder(path.parent, resume=True).read_config())
+    args = argparse.Namespace(**{**dict.fromkeys(FILLED_IN), "seed": 1})
+    complete(args, RunFolder(path.parent, resume=True).read_config())
 
 
 def read_recipe(path: Path) -> None:
@@ -116,11 +122,34 @@ def from_folder(path: Path) -> None:
     load_images(path.parent)
 
 
+def as_pair(path: Path) -> None:
+    load_pairs(path.parent, task=None, direction=None, seed=0)
+
+
+def pictures(name: str, *modes: str, read: Callable[[Path], Any] = from_folder) -> Reader:
+    """The reader of pictures of one format, in these modes of Pillow's."""
+    kind = {"jpg": "JPEG", "tif": "TIFF", "pgm": "PPM"}.get(name[2:], name[2:].upper())
+    return Reader(
+        name,
+        tuple(picture(kind, mode, (10, 8)) for mode in modes),
+        bombs("PNG") | st.binary(max_size=64).map(picture(kind, modes[0])[:12].__add__),
+        read,
+        lambda: picture(kind, modes[-1], WIDE),
+    )
+
+
+def many_rows() -> bytes:
+    """A table of digits in the size of a real one."""
+    text = io.StringIO()
+    np.savetxt(text, many(5_000).reshape(5_000, -1), "%d", delimiter=",")
+    return text.getvalue().encode()
+
+
 IDX = idx(DIGITS.shape, DIGITS.tobytes())
 WIDE = (8192, MOST_PIXELS // 8192)
 CONFIG = {"epochs": 50, "steps": None, "seed": 3, "dtype": "float32", "data": None, "checkpoint_every": "30s"}
 
-READERS = {
+READERS: dict[str, Reader] = {
     "IDX": Reader(
         "train-images-idx3-ubyte", (IDX,), idx_files, from_folder, lambda: idx(many().shape, many().tobytes())
     ),
@@ -132,27 +161,36 @@ READERS = {
         lambda: gzip.compress(idx(many().shape, many().tobytes()), 1),
     ),
     "npy": Reader("a.npy", (npy(DIGITS), npy(DIGITS / 255)), npy_files, load_images, lambda: npy(many())),
+    "gzipped npy": Reader(
+        "a.npy.gz",
+        (gzip.compress(npy(DIGITS), mtime=0),),
+        npy_files.map(gzip.compress) | bombs("npy") | bombs("header"),
+        load_images,
+        lambda: gzip.compress(npy(many()), 1),
+    ),
     "npz": Reader(
         "a.npz",
-        (npz({"images": npy(DIGITS)}), npz({"a": npy(DIGITS)}, zipfile.ZIP_STORED)),
+        (npz({"images": npy(DIGITS)}), npz({"a": npy(DIGITS), "b": npy(np.arange(5))}, zipfile.ZIP_STORED)),
         npz_files | bombs("npz"),
         load_images,
         lambda: npz({"images": npy(many())}),
     ),
-    "PNG": Reader(
-        "a.png",
-        tuple(picture("PNG", mode) for mode in ("L", "RGB", "RGBA", "P", "1", "LA", "I;16")),
-        bombs("PNG"),
-        from_folder,
-        lambda: picture("PNG", "RGB", WIDE),
+    "CSV": Reader("a.csv", (table(), table(";"), table("\t")), tables, load_images, lambda: many_rows()),
+    "gzipped CSV": Reader(
+        "a.csv.gz",
+        (gzip.compress(table(), mtime=0),),
+        tables.map(gzip.compress) | bombs("CSV"),
+        load_images,
+        lambda: gzip.compress(many_rows(), 1),
     ),
-    "JPEG": Reader(
-        "a.jpg",
-        tuple(picture("JPEG", mode) for mode in ("L", "RGB", "CMYK")),
-        st.binary(max_size=64).map(b"\xff\xd8\xff".__add__),
-        from_folder,
-        lambda: picture("JPEG", "RGB", WIDE),
-    ),
+    "PNG": pictures("a.png", "L", "RGB", "RGBA", "P", "1", "LA", "I;16", "RGB"),
+    "JPEG": pictures("a.jpg", "L", "RGB", "CMYK"),
+    "BMP": pictures("a.bmp", "L", "P", "1", "RGBA", "RGB"),
+    "GIF": pictures("a.gif", "L", "P", "RGB"),
+    "TIFF": pictures("a.tif", "L", "RGBA", "CMYK", "1", "I;16", "F", "RGB"),
+    "WebP": pictures("a.webp", "RGBA", "RGB"),
+    "PPM": pictures("a.pgm", "L", "1", "I", "RGB"),
+    "pair": pictures("a.png", "L", "RGBA", "P", "I;16", "RGB", read=as_pair),
     "checkpoint": Reader(
         "c.npz", (good_checkpoint(),), signed_checkpoints(), read_generator_and_run, vanilla_checkpoint
     ),

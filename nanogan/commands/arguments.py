@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..backend import BACKENDS
+from ..data.pictures import FITS, is_colour
 from ..errors import InputError
 from ..io.streams import Forgiving, say, warn
 from .interrupt import INTERRUPTED, without_interrupts
@@ -72,6 +73,16 @@ def file_path(text: str) -> str:
     )
 
 
+def colour(text: str) -> str:
+    """An argument type: white, black or #rrggbb. It stays text."""
+    return _checked(str, text, is_colour, "white, black or #rrggbb")
+
+
+def switch(text: str) -> bool:
+    """An argument type, for a switch that was saved as one: True or False."""
+    return _checked({"True": True, "False": False}.get, text, lambda value: value is not None, "true or false")
+
+
 def interval(text: str) -> str:
     """An argument type: "500", steps, or "30s", seconds. It stays text."""
     return _checked(str, text, re.compile(r"[1-9]\d{0,8}s?").fullmatch, "a number of steps (500) or of seconds (30s)")
@@ -102,6 +113,16 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: s
     parser.add_argument("--dtype", choices=("float32", "float64"), help="precision (default: float32)")
     parser.add_argument("--seed", type=seed, metavar="N", help="makes the run repeatable (default: chosen and printed)")
     parser.add_argument("--data", type=file_path, metavar="PATH", help=data)
+    parser.add_argument(
+        "--fit", type=one_of(FITS), help="how pictures of another shape are made to fit: crop (default), pad or squeeze"
+    )
+    parser.add_argument(
+        "--background",
+        type=colour,
+        metavar="COLOUR",
+        help="white (default), black or #rrggbb: below transparent pixels, and beside pictures with --fit pad",
+    )
+    parser.add_argument("--invert", action="store_const", const=True, help="swap black and white")
     parser.add_argument("--out", type=file_path, metavar="DIR", help=f"folder for the results (default: {out})")
     parser.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     parser.add_argument("--allow-change", action="store_true", help="continue it though the settings given differ")
@@ -159,6 +180,9 @@ FILLED_IN: dict[str, Callable[[str], Any]] = {
     "dtype": precision,
     "seed": seed,
     "data": file_path,
+    "fit": one_of(FITS),
+    "background": colour,
+    "invert": switch,
     "checkpoint_every": interval,
     "sample_every": interval,
 }

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--recipe", help=f"one of {', '.join(RECIPES)} (default: {DEFAULT}, or that of the run)")
     parser.add_argument("--list", action="version", version=table(), help="show the recipes and exit")
-    data = "a folder of IDX files or pictures, or a .npy or .npz file (default: MNIST, which is included)"
+    data = "a folder of pictures or IDX files, or a .npy, .npz or .csv file (default: MNIST, which is included)"
     add_training_arguments(parser, data=data, out="runs/RECIPE")
 
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     backend = get_backend(args.backend)
     recipe, folder = chosen(args)
-    images = load(args, recipe)
+    images = load(args, recipe, folder)
     trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
     total_steps = begin(trainer, folder, args)
     return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))
@@ -70,13 +70,16 @@ def chosen(args: argparse.Namespace) -> tuple[Recipe, RunFolder]:
     return recipe, folder
 
 
-def load(args: argparse.Namespace, recipe: Recipe) -> Array:
+def load(args: argparse.Namespace, recipe: Recipe, folder: RunFolder) -> Array:
     """The images to train on: MNIST, or --data."""
-    from ..data.images import load_images, load_mnist
+    from ..data.images import MNIST_FOLDER, read_images
+    from .data import announce, expect_apart, options
 
-    if args.data is None:
-        return load_mnist("train", scale=recipe.pixels, dtype=args.dtype)[0]
-    return load_images(args.data, recipe.image_shape, scale=recipe.pixels, dtype=args.dtype)
+    expect_apart(args.data, folder.path)
+    found = read_images(args.data or MNIST_FOLDER, recipe.image_shape, **options(args))
+    if args.data:
+        announce(found.description, found.warning, quiet=args.quiet)
+    return found.scaled(recipe.pixels, args.dtype)
 
 
 def begin(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> int:

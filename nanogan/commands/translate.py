@@ -26,7 +26,7 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Turn a picture into another with a generator that examples/image_to_image.py has trained."""
-    from ..data.images import decode_picture
+    from ..data.pictures import decode_picture
     from ..io.plots import save_picture
     from ..pix2pix import trainer as image_to_image
 

@@ -1,35 +1,148 @@
-"""Images: the bundled MNIST, and whatever else a user hands over; splits; shuffled batches.
+"""Images: the bundled MNIST, and whatever else a user hands over, as one array with black and white where they belong.
 
-Everything becomes one array of shape (N, H, W, C), channels last, scaled to the pixel range that a recipe wants. Files
-are read with care: what is truncated, mislabelled or empty raises an InputError that names the file and what was
-expected of it. MNIST: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/ (format: the section on IDX files).
+Every source takes the same way: what is it (this file), which axis and which value is what (`pixels.py`), and how it
+fits the shape that is wanted. Files are read with care: what is truncated, mislabelled or empty raises an InputError
+of one line that names the file and says what to do. `docs/data.md` has all that can be read. Next: `folders.py`.
 """
 
 from __future__ import annotations
 
-import gzip
-import math
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..backend import Array, Shape
 from ..errors import InputError
-from ..io.files import Arrays, opened, read_npy, unpacks_to
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from ..io.files import one_line
+from . import arrays, idx
+from .folders import PictureFiles, arranged, broken_line, files_below, is_picture
+from .pictures import Fitting
+from .pixels import Found, is_grey, opaque, range_of
 
 MNIST_FOLDER = Path(__file__).parent / "mnist"
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
-MOST_PIXELS = 2**25
-"""Pixels of a picture that may be decoded: 8192 x 4096, which take 128 MiB."""
 PixelRange = tuple[float, float]
+WANTED = "a folder of pictures or IDX files, or a .npy, .npz or .csv file"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures, and what is known of them.
+
+    pixels: (N, H, W, C), C = 1 (grey) or 3 (colour), uint8 or floating point; `black` and `white` are the values of
+    black and white. labels: (N,), integers from 0, each an index of class_names; None if the data have none.
+    description: one line on what was found and assumed. skipped: what could not be read, each with the reason, of
+    `total` pictures.
+    """
+
+    pixels: Array
+    black: float
+    white: float
+    description: str
+    labels: Array | None = None
+    class_names: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
+    total: int = 0
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def shape(self) -> Shape:
+        """Of one picture: (height, width, channels)."""
+        return self.pixels.shape[1:]
+
+    @property
+    def warning(self) -> str | None:
+        """3 of 2,000 pictures could not be read: ..., or None if all could."""
+        return broken_line(self.skipped, self.total) if self.skipped else None
+
+    def scaled(self, scale: PixelRange = (-1.0, 1.0), dtype: Any = np.float32) -> Array:
+        """The pixels with black at scale[0] and white at scale[1]."""
+        return rescale(self.pixels, (self.black, self.white), scale, dtype)
+
+
+def read_images(
+    path: str | Path,
+    image_shape: Shape | Callable[[Shape], Shape] | None = None,
+    *,
+    fit: str = "crop",
+    background: str = "white",
+    invert: bool = False,
+    quiet: bool = False,
+) -> Images:
+    """The pictures in a folder or file of any kind that docs/data.md lists, all of one shape.
+
+    image_shape: the (height, width, channels) to make of them; None keeps what they are (of pictures of many sizes, the
+    commonest); a function is given what they are and returns what to make of them.
+    fit: how they come to it: "crop", "pad" or "squeeze". background: "white", "black" or "#rrggbb", below transparent
+    pixels and beside padded pictures. invert: swap black and white. quiet: no progress bar.
+
+    Raises InputError if there are no pictures, more than 5 % can't be read, or their numbers can't be made sense of.
+    """
+    path, fitting = Path(path), Fitting(fit, background)
+    try:
+        source = _source(path, quiet=quiet)
+        if isinstance(source, Found):
+            _paint(source, fitting)
+            natural = _natural_shape(source.pixels)
+        else:
+            natural = source.shape()
+        shape = natural if image_shape is None else image_shape(natural) if callable(image_shape) else image_shape
+        shape = (int(shape[0]), int(shape[1]), int(shape[2]))
+        if isinstance(source, Found):
+            source.pixels = fitting.fitted(source.pixels, shape, source.black, source.white)
+        else:
+            source = source.read(shape, fitting, quiet=quiet)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{one_line(path)}: {one_line(error)}") from None
+    return Images(
+        source.pixels,
+        source.white if invert else source.black,
+        source.black if invert else source.white,
+        _description(source, natural, shape, fitting) + "; inverted" * invert,
+        source.labels,
+        source.class_names,
+        tuple(source.broken),
+        source.total,
+    )
+
+
+def load_images(
+    path: str | Path,
+    image_shape: Shape | Callable[[Shape], Shape] | None = (28, 28, 1),
+    *,
+    scale: PixelRange = (-1.0, 1.0),
+    dtype: Any = np.float32,
+    **options: Any,
+) -> Array:
+    """The pixels alone of `read_images`: (N, *image_shape), black at scale[0], white at scale[1]."""
+    return read_images(path, image_shape, **options).scaled(scale, dtype)
+
+
+def image_shape_of(path: str | Path) -> Shape:
+    """What the pictures in a folder or file are: (height, width, channels) of most, 3 channels if any is colour.
+
+    To read them as well, `read_images` with a function for `image_shape` does both at once.
+    """
+    path = Path(path)
+    try:
+        source = _source(path, quiet=True)
+        if isinstance(source, PictureFiles):
+            return source.shape()
+        _paint(source, Fitting())
+        return _natural_shape(source.pixels)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{one_line(path)}: {one_line(error)}") from None
 
 
 def load_mnist(
@@ -41,196 +154,107 @@ def load_mnist(
 ) -> tuple[Array, Array]:
     """Images (N, 28, 28, 1) scaled to `scale`, and labels (N,), uint8, of the "train" or the "test" part.
 
-    folder: where the IDX files lie, gzipped or not; Fashion-MNIST and KMNIST use the same names, EMNIST with a prefix.
-    Raises InputError naming the file that is missing or not what its name says.
+    folder: where the IDX files lie, gzipped or not: MNIST, Fashion-MNIST, KMNIST, or one split of EMNIST, which is
+    turned upright. Raises InputError naming the file that is missing or not what its name says.
     """
-    prefix = {"train": "train", "test": "t10k"}.get(split)
-    if prefix is None:
+    if split not in idx.PARTS:
         raise InputError(f"split {split!r} is unknown: choose train or test")
-    image_file = _idx_file(Path(folder), split, "images")
-    label_file = _idx_file(Path(folder), split, "labels")
-    images, labels = read_idx(image_file, axes=3), read_idx(label_file, axes=1)
-    if len(images) != len(labels):
-        raise InputError(f"{label_file}: expected {len(images)} labels, one for each image, found {len(labels)}")
-    return rescale(images[..., np.newaxis], scale, dtype), labels
+    file = idx.find_images(files_below(Path(folder)), split)
+    if file is None:
+        raise InputError(f"{folder}: expected a file named like {idx.PARTS[split][0]}-images-idx3-ubyte.gz, found none")
+    images = idx.read_images(file)
+    labels = idx.read_labels_of(file, len(images))
+    if labels is None:
+        raise InputError(f"{file}: expected the file of its labels beside it, found none")
+    return rescale(images[..., np.newaxis], (0.0, 255.0), scale, dtype), labels
 
 
-def load_images(
-    path: str | Path, image_shape: Shape = (28, 28, 1), *, scale: PixelRange = (-1.0, 1.0), dtype: Any = np.float32
-) -> Array:
-    """Images (N, *image_shape), scaled to `scale`, from any of:
+def rescale(pixels: Array, was: PixelRange, scale: PixelRange, dtype: Any = np.float32) -> Array:
+    """A copy in which the values was[0] and was[1] have become scale[0] and scale[1].
 
-    - a folder with IDX files (its training images are taken),
-    - a .npy file, or an .npz with one array (or one called "images"): (N, H, W) or (N, H, W, C); uint8 in 0..255, or
-      floating point in [0, 1] or [-1, 1],
-    - a folder of PNG or JPEG pictures, converted to grey or colour and resized to `image_shape`.
-
-    Raises InputError where the path holds none of these or the images have another shape.
+    Floating point values that a rounding error took past either are put onto it.
     """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder; expected IDX files, a .npy or .npz file, or pictures")
-    if path.is_dir():
-        if any(path.glob("*-ubyte*")):
-            images = read_idx(_idx_file(path, "train", "images"), axes=3)
-        else:
-            images = _read_pictures(path, image_shape)
-    elif path.suffix in (".npy", ".npz"):
-        images = _read_array(path)
-    else:
-        raise InputError(f"{path}: expected a folder, or a file ending in .npy or .npz")
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[1:] != image_shape:
-        raise InputError(f"{path}: expected images of shape {image_shape}, found an array of shape {images.shape}")
-    if len(images) == 0:
-        raise InputError(f"{path}: expected images, found none")
+    (low, high), scaled = was, pixels.astype(dtype, order="C")
+    if (low, high) != tuple(scale):
+        scaled *= (scale[1] - scale[0]) / (high - low)
+        scaled += scale[0] - low * (scale[1] - scale[0]) / (high - low)
+    return scaled.clip(*scale, out=scaled) if pixels.dtype.kind == "f" else scaled
+
+
+# ---- what it is
+
+
+def _source(path: Path, *, quiet: bool) -> Found | PictureFiles:
+    """What a path holds: arrays, read, or pictures, not read yet."""
     try:
-        return rescale(images, scale, dtype)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except FileNotFoundError:
+        raise InputError(f"{one_line(path)}: no such file or folder; expected {WANTED}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{one_line(path)}: cannot be read ({one_line(reason)})") from None
+    if not is_folder:
+        return arrays.read_file(path, quiet=quiet)
+    files = files_below(path)
+    file = idx.find_images(files, "train")
+    if file is not None:
+        return arrays.read_idx_file(file)
+    pictures = [file for file in files if is_picture(file)]
+    if pictures:
+        return arranged(path, pictures)
+    for endings in arrays.IN_FOLDERS:
+        held = {file.name.split(".")[0]: file for file in reversed(files) if file.name.lower().endswith(endings)}
+        if held:
+            return arrays.read_files(held, path, quiet=quiet)
+    raise ValueError(_nothing_in(files))
 
 
-def rescale(images: Array, scale: PixelRange, dtype: Any = np.float32) -> Array:
-    """Images with black at scale[0] and white at scale[1].
-
-    images: uint8 (black 0, white 255), or floating point in [0, 1], or in [-1, 1] if any number is negative.
-    """
-    if images.dtype == np.uint8:
-        low, high = 0.0, 255.0
-    elif images.dtype.kind == "f":
-        smallest, largest = float(images.min()), float(images.max())
-        if not (-1 <= smallest and largest <= 1):  # also where one is NaN
-            raise InputError(f"expected pixels in [0, 1] or [-1, 1], found {smallest:g} to {largest:g}")
-        low, high = (-1.0 if smallest < 0 else 0.0), 1.0
-    else:
-        raise InputError(f"expected pixels of uint8 or a floating point type, found {images.dtype}")
-    if (low, high) == tuple(scale):
-        return images.astype(dtype)
-    scaled = images.astype(dtype)
-    scaled *= (scale[1] - scale[0]) / (high - low)
-    scaled += scale[0] - low * (scale[1] - scale[0]) / (high - low)
-    return scaled
-
-
-# ---- reading files
-
-
-def read_idx(path: Path, *, axes: int) -> Array:
-    """The uint8 array of an IDX file, gzipped or not: 3 axes for images, 1 for labels.
-
-    An IDX file is a big-endian header (0, 0, 8 for uint8, the number of axes; the length of each axis) and the bytes.
-    """
-    with opened(path) as (file, length):
-        zipped = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        content = gzip.GzipFile(fileobj=file) if zipped else file
-        try:
-            return _idx_array(path, content, axes, length, zipped)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"{path}: cannot be read ({error}); fetch the file again") from None
-
-
-def _idx_array(path: Path, content: IO[bytes] | gzip.GzipFile, axes: int, length: int, zipped: bool) -> Array:
-    header = content.read(4 + 4 * axes)
-    if len(header) < 4 + 4 * axes or header[:4] != bytes((0, 0, 8, axes)):
-        raise InputError(
-            f"{path}: expected an IDX file of uint8 with {axes} axes (first bytes 0 0 8 {axes}), "
-            f"found {' '.join(str(byte) for byte in header[:4]) or 'an empty file'}"
-        )
-    shape = tuple(int(n) for n in np.frombuffer(header, ">u4", offset=4))
-    if 0 in shape:
-        raise InputError(f"{path}: expected images or labels, found none (shape {shape})")
-    claimed = math.prod(shape)
-    numbers = b""
-    if unpacks_to(claimed, length) if zipped else claimed == length - len(header):
-        numbers = content.read(claimed + 1)  # one byte more shows whether there is more
-    if len(numbers) != claimed:
-        raise InputError(
-            f"{path}: its header says {shape}, which takes {claimed:,} bytes after it, but a file of {length:,} bytes "
-            "holds another number; the file is truncated or damaged"
-        )
-    return np.frombuffer(numbers, np.uint8).reshape(shape)
-
-
-def _idx_file(folder: Path, split: str, kind: str) -> Path:
-    """The folder's one IDX file of "images" or "labels", whatever its prefix (EMNIST has one) and ending (.gz)."""
-    prefix = {"train": "train", "test": "t10k"}[split]
-    found = sorted(folder.glob(f"*{prefix}-{kind}?idx*"))
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found) or "none"
-        raise InputError(f"{folder}: expected one file named like {prefix}-{kind}-idx3-ubyte.gz, found {names}")
-    return found[0]
-
-
-def _read_array(path: Path) -> Array:
-    """The images in a .npy or .npz file."""
-    with opened(path) as (file, length):
-        try:
-            if path.suffix == ".npy":
-                return read_npy(file, length)
-            held = Arrays(file, length)
-            name = "images" if "images" in held.names else held.names[0] if len(held.names) == 1 else None
-            if name is None:
-                raise InputError(f"expected one array, or one called images; found {', '.join(held.names) or 'none'}")
-            return held.read(name)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
-        except ValueError as error:
-            raise InputError(f"{path}: cannot be read as an array of images ({error})") from None
-
-
-def _read_pictures(folder: Path, image_shape: Shape) -> Array:
-    """Every PNG and JPEG picture of a folder as uint8 (N, *image_shape), in the order of the names."""
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_ENDINGS)
+def _nothing_in(files: list[Path]) -> str:
+    """Why a folder's files are no data, and what to do."""
     if not files:
-        raise InputError(f"{folder}: expected IDX files or pictures ({', '.join(PICTURE_ENDINGS)}), found none")
-    pictures = np.empty((len(files), *image_shape), np.uint8)
-    for picture, path in zip(pictures, files, strict=True):
-        picture[...] = read_picture(path, image_shape)
-    return pictures
+        return f"found none: the folder is empty; expected {WANTED}"
+    if any(idx.NAME.fullmatch(file.name) for file in files):
+        names = ", ".join(one_line(file.name) for file in files[:6])
+        return f"expected one file named like train-images-idx3-ubyte.gz, found {names}; give the file that you mean"
+    endings = Counter(file.suffix.lower() or "without ending" for file in files)
+    found = ", ".join(f"{count:,} {one_line(ending)}" for ending, count in endings.most_common(5))
+    advice = next(filter(None, map(arrays.advice_on, files[:100])), f"expected {WANTED}")
+    return f"found none: the folder holds {found}; {advice}"
 
 
-def read_picture(path: Path, image_shape: Shape) -> Array:
-    """One PNG or JPEG picture as uint8 (H, W, C), converted to grey (C = 1) or colour (3) and resized.
-
-    Raises InputError where it is damaged, or too large to be taken into memory unseen.
-    """
-    height, width, channels = image_shape
-    with _opened_picture(path) as picture:
-        converted = picture.convert("L" if channels == 1 else "RGB").resize((width, height))
-        return np.asarray(converted).reshape(image_shape)
+# ---- what its numbers mean
 
 
-def decode_picture(path: Path) -> Array:
-    """One PNG or JPEG picture as it is: uint8 (H, W, C), grey (C = 1) or colour (3).
-
-    Raises InputError where it is damaged, too large, or has another number of channels: transparency.
-    """
-    with _opened_picture(path) as picture:
-        bands = picture.getbands()
-        if "A" in bands:
-            raise InputError(f"{path}: has {len(bands)} channels, one of them transparency; save it as grey or RGB")
-        converted = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
-        return np.asarray(converted).reshape(converted.height, converted.width, -1)
+def _paint(found: Found, fitting: Fitting) -> None:
+    """Find out which values of an array are black and white, and paint what is transparent."""
+    colours = found.pixels.shape[-1] in (1, 3)
+    if found.pixels.dtype == bool:
+        found.pixels = found.pixels.view(np.uint8)
+    found.black, found.white = range_of(found.pixels if colours else found.pixels[..., :-1])
+    if not colours:
+        found.pixels = opaque(found.pixels, found.black, found.white, fitting.ground)
+        found.notes.append(f"transparency painted on {fitting.background}")
 
 
-@contextmanager
-def _opened_picture(path: Path) -> Iterator[Image]:
-    """A picture with 8 bits a channel, checked for its size; all that goes wrong with it is an InputError."""
-    from PIL import Image
+def _natural_shape(pixels: Array) -> Shape:
+    height, width, channels = pixels.shape[1:]
+    return height, width, 1 if channels == 3 and is_grey(pixels) else channels
 
-    with opened(path) as (file, _), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a palette's transparency and the like: the pixels are what counts
-        try:
-            # By its content; no other decoder is started.
-            picture: Image.Image = Image.open(file, formats=("PNG", "JPEG"))
-            if math.prod(picture.size) > MOST_PIXELS:
-                raise InputError(f"{path}: its {picture.width} x {picture.height} pixels are too many; make it smaller")
-            if picture.mode.startswith("I"):  # 16 bits a pixel, which `convert` would clip at 255
-                picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-            yield picture
-        except InputError:
-            raise
-        except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
-            raise InputError(f"{path}: cannot be read as a picture ({error})") from None
+
+def _description(found: Found, natural: Shape, shape: Shape, fitting: Fitting) -> str:
+    """70,000 pictures of 28 x 28, grey, 0..255, from x_train in mnist.npz; 10 classes: 0, 1, 2 ... 9"""
+    size = found.sizes or f"{natural[1]} x {natural[0]}"
+    kind = "grey" if natural[2] == 1 else "colour"
+    values = f"{found.black:g}..{found.white:g}"
+    parts = [f"{len(found.pixels):,} pictures of {size}, {kind}, {values}, from {found.where}"]
+    if found.sizes or shape != natural:
+        how = {"crop": ", cropped in the middle", "pad": f", on {fitting.background}", "squeeze": ", squeezed"}
+        same_aspect = not found.sizes and shape[0] * natural[1] == shape[1] * natural[0]
+        resized = f"{shape[1]} x {shape[0]}, " if found.sizes or shape[:2] != natural[:2] else ""
+        kind = "grey" if shape[2] == 1 else "colour"
+        parts.append(f"made {resized}{kind}{'' if same_aspect else how[fitting.fit]}")
+    if found.class_names is not None:
+        names = [one_line(name) for name in found.class_names]
+        listed = ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} ... {names[-1]}"
+        parts.append(f"{len(names):,} classes: {listed}" if len(names) > 1 else f"one class: {listed}")
+    return "; ".join([*parts, *found.notes])

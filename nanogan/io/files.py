@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import math
 import os
-import re
 import stat
 import time
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
+from numpy.lib import format as npy_format
 
-from ..backend import Array
+from ..backend import Array, Shape
 from ..errors import InputError
 
 MOST_UNPACKED = 100
@@ -122,44 +124,112 @@ def read_all(path: str | Path, *, at_most: int) -> bytes:
         return file.read(length)
 
 
-def unpacks_to(unpacked: int, length: int) -> bool:
-    """Whether `length` compressed bytes may become `unpacked`; where not, the file is a bomb."""
-    return unpacked <= max(MOST_UNPACKED * length, ALWAYS_UNPACKED)
+def most_unpacked(length: int) -> int:
+    """As many bytes `length` compressed bytes may become; a file that becomes more is a bomb."""
+    return max(MOST_UNPACKED * length, ALWAYS_UNPACKED)
 
 
-# What NumPy, and whoever follows its description, writes for arrays of numbers or text.
-NPY_HEADER = re.compile(
-    rb"\{\s*'descr':\s*'([<>|=]?(?:[biuf]\d{1,2}|U\d{1,9}))',\s*'fortran_order':\s*(True|False),"
-    rb"\s*'shape':\s*\(([\d, ]{0,200})\),?\s*\}\s*"
-)
+class Content(NamedTuple):
+    """What a file holds, gunzipped if it was gzipped.
 
-
-def read_npy(file: BinaryIO, length: int) -> Array:
-    """The array in `length` bytes of NumPy's .npy format. Raises ValueError where they hold anything else.
-
-    The format: b"\\x93NUMPY", two bytes of version, the header's length, the header (a line of text, which is matched,
-    never evaluated), the numbers. Objects, which would have to be unpickled, don't match.
+    file: to read from. length: of the file on the disk, in bytes. packed: whether it is gzipped.
     """
-    magic = file.read(8)
-    size = {b"\x01\x00": 2, b"\x02\x00": 4}.get(magic[6:])
-    if magic[:6] != b"\x93NUMPY" or size is None:
-        raise ValueError("no array in NumPy's .npy format")
-    header_length = int.from_bytes(file.read(size), "little")
-    header = NPY_HEADER.fullmatch(file.read(min(header_length, 10_000)))
-    if header is None:
-        raise ValueError("its header is damaged, or it holds objects")
-    try:
-        dtype, shape = np.dtype(header[1].decode()), tuple(int(n) for n in header[3].split(b",") if n.strip())
-    except TypeError as error:
-        raise ValueError(f"its header is damaged ({error})") from None
-    count = math.prod(shape)
-    if max(shape, default=0) >= 2**48 or 8 + size + header_length + count * dtype.itemsize != length:
+
+    file: BinaryIO
+    length: int
+    packed: bool = False
+
+    def rest(self, claimed: int, what: str) -> bytes:
+        """All bytes from here to the end, which `what`, as the header has it, says are `claimed`.
+
+        Raises ValueError if they are more or fewer: before memory is taken, if the file can't hold so many.
+        """
+        possible = claimed <= most_unpacked(self.length) if self.packed else self.file.tell() + claimed == self.length
+        content = self.file.read(claimed + 1) if possible else b""  # one byte more shows whether there is more
+        if len(content) != claimed:
+            raise ValueError(
+                f"its header says {what}, which takes {claimed:,} bytes after it, but a file of {self.length:,} bytes "
+                "holds another number; the file is truncated or damaged"
+            )
+        return content
+
+
+@contextmanager
+def unpacked(path: str | Path) -> Iterator[Content]:
+    """A regular file to read from, gunzipped if need be. A ValueError inside becomes an InputError that names it."""
+    with opened(path) as (file, length):
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        try:
+            yield Content(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file, length, packed)
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(f"{path}: {one_line(error)}") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{path}: cannot be read ({one_line(error)}); fetch the file again") from None
+
+
+def one_line(text: object) -> str:
+    """A message or a name as one line that can be printed, whatever a file system or a library puts into it."""
+    known = str(text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else " " for letter in known)
+
+
+MOST_HEADER = 10_000
+"""Bytes of the header of an array, which names its type and shape: NumPy's own bound."""
+
+
+class _Header:
+    """A file of which no more is read at a time than a header has."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+
+    def read(self, size: int) -> bytes:
+        if size > MOST_HEADER:
+            raise ValueError("its header is too long")
+        return self.file.read(size)
+
+
+def read_npy_header(file: BinaryIO) -> tuple[Shape, bool, np.dtype]:
+    """Shape, whether in Fortran's order, and type of an array in NumPy's .npy format; the numbers come next.
+
+    Raises ValueError if there is none, or one of anything but numbers or text. Objects, which would have to be
+    unpickled, are never read.
+    """
+    header = cast(BinaryIO, _Header(file))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers from Python 2
+        try:
+            version = npy_format.read_magic(header)
+            read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}[version]
+        except (ValueError, LookupError):
+            raise ValueError("no array in NumPy's .npy format") from None
+        try:
+            shape, fortran_order, dtype = read(header, max_header_size=MOST_HEADER)
+        except (EOFError, zlib.error, OSError):
+            raise
+        except Exception:  # NumPy's parser lets through what Python's tokenizer and parser raise
+            raise ValueError("its header is damaged") from None
+    if dtype.hasobject:
         raise ValueError(
-            f"its header says {dtype} of shape {shape}, which takes {count * dtype.itemsize:,} bytes, but it has "
-            f"{length - 8 - size - header_length:,}; the file is truncated or damaged"
+            "it holds Python objects, which could run any program when they are unpickled; save one array of numbers "
+            "(np.stack makes one of a list)"
         )
-    content = file.read(count * dtype.itemsize)
-    return np.frombuffer(content, dtype, count).reshape(shape, order="F" if header[2] == b"True" else "C")
+    if dtype.kind not in "biufU" or dtype.shape:
+        raise ValueError(f"it holds values of type {dtype}; expected numbers")
+    if any(type(n) is not int or not 0 <= n < 2**48 for n in shape):
+        raise ValueError(f"its header is damaged: it says shape {shape}")
+    return shape, fortran_order, dtype
+
+
+def read_npy(content: Content) -> Array:
+    """The array in a file in NumPy's .npy format. Raises ValueError if it holds anything else."""
+    shape, fortran_order, dtype = read_npy_header(content.file)
+    count = math.prod(shape)
+    numbers = content.rest(count * dtype.itemsize, f"{dtype} of shape {shape}")
+    return np.frombuffer(numbers, dtype, count).reshape(shape, order="F" if fortran_order else "C")
 
 
 class Arrays:
@@ -176,16 +246,27 @@ class Arrays:
         self.names = list(self.members)
         self.unpacked = sum(member.file_size for member in self.members.values())
 
-    def read(self, name: str) -> Array:
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Content]:
+        """One of the members, to be read."""
         if name not in self.members:
             raise ValueError(f"it holds no array called {name}")
         member = self.members[name]
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{name} is compressed in another way than NumPy's")
-        if not unpacks_to(member.file_size, min(member.compress_size, self.length)):
+        if member.file_size > most_unpacked(min(member.compress_size, self.length)):
             raise ValueError(f"{name} would unpack to {member.file_size:,} bytes, more than images or weights ever do")
         with damage_as_value_error(), self.zip.open(member) as packed:
-            return read_npy(packed, member.file_size)  # type: ignore[arg-type]
+            yield Content(cast(BinaryIO, packed), member.file_size)
+
+    def read(self, name: str) -> Array:
+        with self.opened(name) as content:
+            return read_npy(content)
+
+    def shape(self, name: str) -> Shape:
+        """Of an array, without reading it."""
+        with self.opened(name) as content:
+            return read_npy_header(content.file)[0]
 
 
 @contextmanager

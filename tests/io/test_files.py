@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from tiny import tiny_trainer
 
-from nanogan.data.images import load_images, read_idx
+from nanogan.data.idx import read_idx
+from nanogan.data.images import load_images
 from nanogan.errors import InputError
 from nanogan.io import checkpoint, files
-from nanogan.io.files import Arrays, opened, read_all, read_npy, replacing
+from nanogan.io.files import Arrays, Content, opened, read_all, read_npy, replacing
 from nanogan.training.gan_trainer import load_generator
 from nanogan.training.run_folder import RunFolder
 
@@ -198,7 +199,7 @@ def test_a_pipe_in_place_of_data_is_refused(tmp_path, name):
 
 
 def test_links_to_regular_files_are_followed(tmp_path):
-    np.save(tmp_path / "there.npy", np.zeros((3, 28, 28), np.uint8))
+    np.save(tmp_path / "there.npy", np.eye(28, dtype=np.uint8)[None] * np.full((3, 1, 1), 255, np.uint8))
     (tmp_path / "here.npy").symlink_to(tmp_path / "there.npy")
     assert load_images(tmp_path / "here.npy").shape == (3, 28, 28, 1)
 
@@ -217,7 +218,7 @@ def test_read_npy_reads_what_numpy_writes(tmp_path, dtype, shape, order):
     array = np.asarray(np.arange(np.prod(shape)).reshape(shape).astype(dtype), order=order)
     np.save(tmp_path / "a.npy", array)
     with opened(tmp_path / "a.npy") as (file, length):
-        found = read_npy(file, length)
+        found = read_npy(Content(file, length))
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array)
 
@@ -229,7 +230,7 @@ def test_a_hundred_bytes_that_claim_a_million_million_images_are_refused(tmp_pat
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("images.npy", content)
     for name in ("a.npy", "a.npz"):
-        with pytest.raises(InputError, match=r"takes 784,000,000,000,000 bytes, but it has 0; the file is truncated"):
+        with pytest.raises(InputError, match=r"takes 784,000,000,000,000 bytes after it.*is truncated"):
             load_images(tmp_path / name)
 
 
@@ -241,14 +242,14 @@ def test_objects_are_refused_without_being_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([Bomb()], object), allow_pickle=True)
     np.savez(tmp_path / "a.npz", np.array([Bomb()], object))
     for read, name in ((load_images, "a.npy"), (load_images, "a.npz"), (load_generator, "a.npz")):
-        with pytest.raises(InputError, match="or it holds objects"):
+        with pytest.raises(InputError, match="it holds Python objects"):
             read(tmp_path / name)
     assert not (tmp_path / "it ran").exists()
 
 
 def test_a_member_that_was_changed_is_found(tmp_path):
     """Zip's own sum of each member."""
-    np.savez(tmp_path / "a.npz", np.zeros((3, 28, 28), np.uint8))
+    np.savez(tmp_path / "a.npz", np.eye(28, dtype=np.uint8)[None] * np.full((3, 1, 1), 255, np.uint8))
     content = bytearray((tmp_path / "a.npz").read_bytes())
     content[1000] ^= 1
     (tmp_path / "a.npz").write_bytes(content)

@@ -1,0 +1,242 @@
+"""Pictures in files: decoded as they were meant to be seen, upright and on a ground, and made to fit a shape.
+
+What Pillow decodes is grey or colour with 8 bits a channel, or grey with more: such a picture stays floating point, in
+the units of its file, until the whole set has been seen (`pixels.py`). Next: `folders.py`, which pictures are read.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backend import Array, Shape
+from ..errors import InputError
+from ..io.files import one_line, opened
+from .pixels import is_grey, with_channels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PICTURE_ENDINGS = tuple(".png .jpg .jpeg .jpe .jfif .bmp .gif .tif .tiff .webp .ppm .pgm .pbm .pnm".split())
+CAMERA_ENDINGS = tuple(".heic .heif .avif .jp2 .dng .cr2 .nef .arw".split())
+"""Of pictures that can't be read: they count as broken, so that they aren't left out unseen."""
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""By a file's content, whatever its name. No other decoder of Pillow's is ever started."""
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"RIFF")
+"""First bytes of a picture: how one is known whose name has no ending."""
+MOST_PIXELS = 2**25
+"""Pixels of a picture that may be decoded: 8192 x 4096, which take 128 MiB."""
+COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0)}
+FITS = ("crop", "pad", "squeeze")
+
+
+def is_colour(text: str) -> bool:
+    """Whether it is "white", "black" or "#rrggbb"."""
+    return text in COLOURS or re.fullmatch("#[0-9a-fA-F]{6}", text) is not None
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How pictures of another shape become those that are wanted.
+
+    fit: "crop" (fill the shape, cut off what stands out at both sides), "pad" (add ground), "squeeze" (distort).
+    background: "white", "black" or "#rrggbb": what lies below transparent pixels and beside padded pictures.
+    """
+
+    fit: str = "crop"
+    background: str = "white"
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITS:
+            raise InputError(f"fit {self.fit!r} is unknown: choose one of {', '.join(FITS)}")
+        if not is_colour(self.background):
+            raise InputError(f"background {self.background!r} is no colour: choose white, black or #rrggbb")
+
+    @property
+    def ground(self) -> tuple[int, int, int]:
+        """The background's red, green and blue, each in 0..255."""
+        if self.background in COLOURS:
+            return COLOURS[self.background]
+        red, green, blue = bytes.fromhex(self.background[1:])
+        return red, green, blue
+
+    @property
+    def grey(self) -> int:
+        """How bright the background is, in 0..255, as Pillow makes grey of colour (ITU-R 601-2)."""
+        red, green, blue = self.ground
+        return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+
+    def fitted(self, pixels: Array, shape: Shape, black: float, white: float) -> Array:
+        """An array of pictures (N, H, W, C), C = 1 or 3, made to fit `shape`."""
+        from PIL import Image
+
+        height, width, channels = shape
+        pixels = with_channels(pixels, channels)
+        if pixels.shape[1:] == shape:
+            return pixels
+        if pixels.dtype != np.uint8:
+            pixels = pixels.astype(np.float32)
+        fitted = np.empty((len(pixels), *shape), pixels.dtype)
+        ground = [self.grey] if channels == 1 else self.ground
+        for channel in range(channels):
+            below = black + (white - black) * ground[channel] / 255
+            below = round(below) if pixels.dtype == np.uint8 else below
+            for picture, found in zip(fitted[..., channel], pixels[..., channel], strict=True):
+                picture[...] = self.resized(Image.fromarray(np.ascontiguousarray(found)), (width, height), below)
+        if pixels.dtype != np.uint8:  # bicubic interpolation swings over
+            fitted.clip(black, white, out=fitted)
+        return fitted
+
+    def resized(self, picture: Image, size: tuple[int, int], ground: float | tuple[int, ...]) -> Image:
+        """A picture of (width, height) pixels; `ground` is in the picture's own units."""
+        from PIL import Image, ImageOps
+
+        bicubic = Image.Resampling.BICUBIC
+        if picture.size == size:
+            return picture
+        if self.fit == "squeeze":
+            return picture.resize(size, bicubic)
+        if self.fit == "crop":
+            return ImageOps.fit(picture, size, bicubic)
+        return ImageOps.pad(picture, size, bicubic, color=ground)  # type: ignore[arg-type]
+
+
+# ---- one picture
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[Image]:
+    """A picture of which the header has been read. All that goes wrong with it, then or later, is an InputError."""
+    from PIL import Image
+
+    with opened(path) as (file, _):
+        try:
+            picture = Image.open(file, formats=FORMATS)
+            if math.prod(picture.size) > MOST_PIXELS:
+                raise InputError(f"its {picture.width} x {picture.height} pixels are too many; make it smaller")
+            yield picture
+        except InputError as error:
+            raise InputError(f"{one_line(path)}: {error}") from None
+        except Image.UnidentifiedImageError:
+            raise InputError(
+                f"{one_line(path)}: cannot be read as a picture; repair it, or convert it to PNG"
+            ) from None
+        except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
+            raise InputError(f"{one_line(path)}: cannot be read as a picture ({one_line(error)})") from None
+
+
+def is_wide(mode: str) -> bool:
+    """Whether Pillow's mode is one of pictures with more than 8 bits a pixel; all of them are grey."""
+    return mode.startswith("I") or mode == "F"
+
+
+@dataclass
+class Decoder:
+    """Decodes pictures, and keeps what is worth saying about them all: see `notes`."""
+
+    fitting: Fitting
+    painted: int = 0
+    animated: int = 0
+    fractions: bool = False
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+
+    def decode(self, path: Path, shape: Shape | None = None) -> Array:
+        """A picture as (H, W, C): uint8, or float32 in the file's units if it is grey with more than 8 bits a pixel.
+
+        shape: what it is made to fit; None keeps its size, and one channel if it is grey, else three.
+        Raises InputError if it is damaged, or too large to be taken into memory unseen.
+        """
+        from PIL import ImageOps
+
+        with opened_picture(path) as picture:
+            if getattr(picture, "is_animated", False) and picture.format != "MPO":  # which has a phone's second view
+                self.animated += 1
+            if shape is not None:
+                self.sizes.add(picture.size)
+                picture.draft(None, (2 * shape[1], 2 * shape[0]))  # a JPEG comes at half or quarter size
+            ImageOps.exif_transpose(picture, in_place=True)
+            picture = self._opaque(picture)
+            if is_wide(picture.mode):
+                return self._of_many_bits(picture, shape)
+            channels = shape[2] if shape else 1 if picture.mode in ("1", "L") else 3
+            picture = picture.convert("L" if channels == 1 else "RGB")
+            if shape is not None:
+                ground = self.fitting.grey if channels == 1 else self.fitting.ground
+                picture = self.fitting.resized(picture, (shape[1], shape[0]), ground)
+            return np.asarray(picture).reshape(picture.height, picture.width, channels)
+
+    def _opaque(self, picture: Image) -> Image:
+        """The picture, painted on the ground if any of it is transparent."""
+        from PIL import Image
+
+        if picture.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and "transparency" not in picture.info:
+            return picture
+        self.painted += 1
+        painted = Image.new("RGBA", picture.size, self.fitting.ground)
+        painted.alpha_composite(picture.convert("RGBA"))
+        return painted
+
+    def _of_many_bits(self, picture: Image, shape: Shape | None) -> Array:
+        """A picture of 16 or 32 bits a pixel, which `convert` would clip at 255. Padding is NaN until its units are
+        known."""
+        from PIL import Image
+
+        pixels = np.asarray(picture).astype(np.float32)
+        self.fractions |= picture.mode == "F"
+        if not np.isfinite(pixels).all():
+            raise InputError("holds NaN or infinity")
+        if shape is None:
+            return pixels[..., np.newaxis]
+        resized = self.fitting.resized(Image.fromarray(pixels), (shape[1], shape[0]), math.nan)
+        clipped = np.asarray(resized).clip(pixels.min(), pixels.max())  # bicubic interpolation swings over
+        return np.broadcast_to(clipped[..., np.newaxis], shape)
+
+    def notes(self) -> Iterator[str]:
+        if self.painted:
+            yield f"transparency painted on {self.fitting.background} in {self.painted:,}"
+        if self.animated:
+            yield f"the first frame of {self.animated:,} animated ones"
+
+
+def decode_picture(path: Path, background: str = "white") -> Array:
+    """One picture as it is: uint8 (H, W, C), grey (C = 1) or colour (3), transparency painted on `background`.
+
+    Of 16 bits a pixel, the upper 8 are kept. Raises InputError if it is damaged or too large.
+    """
+    with quiet_pillow():
+        pixels = Decoder(Fitting(background=background)).decode(path)
+    return pixels if pixels.dtype == np.uint8 else (pixels.clip(0, 65535) / 257).astype(np.uint8)
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Without Pillow's warnings, of a palette's transparency and the like: the pixels are what counts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def probe(file: Path, *, look_for_colour: bool) -> Shape:
+    """(height, width, channels) of a picture, from its header if that says enough."""
+    with quiet_pillow(), opened_picture(file) as picture:
+        (width, height), mode = picture.size, picture.mode
+        if picture.getexif().get(ORIENTATION, 1) >= 5:  # lies on its side
+            height, width = width, height
+        if mode in ("1", "L", "LA") or is_wide(mode):
+            return height, width, 1
+        if not look_for_colour:
+            return height, width, 3
+        picture.draft("RGB", (64, 64))
+        return height, width, 1 if is_grey(np.asarray(picture.convert("RGB"))) else 3
+
+
+ORIENTATION = 0x0112
+"""EXIF's tag for how a camera was held: 5 to 8 are quarter turns."""
