@@ -2,7 +2,7 @@
 
     python examples/image_to_image.py                              repair damaged digits, with a U-Net
     python examples/image_to_image.py --task edges --model dense   another task, the fully connected networks
-    python examples/image_to_image.py --data facades/train         a folder of pictures, each a pair side by side
+    python examples/image_to_image.py --data facades               a folder of pairs, side by side or in A and B
     python examples/image_to_image.py --resume                     continue a run that was stopped
 
 Four fifths of the pairs are trained on; every figure comes from the rest. The results are in runs/TASK-MODEL: rows of
@@ -30,6 +30,7 @@ from nanogan.commands.arguments import (
     one_of,
     weight,
 )
+from nanogan.commands.data import announce, expect_apart, options
 from nanogan.commands.train import begin, finish
 from nanogan.pix2pix.networks import MODELS
 from nanogan.pix2pix.pairs import TASKS, load_pairs, split
@@ -53,9 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--direction", type=OWN["direction"], help="which half of a pair is the input (default: AtoB)")
     parser.add_argument("--l1-weight", type=weight, metavar="W", help="of nearness to the target (default: 100)")
     parser.add_argument("--adversarial-weight", type=weight, metavar="W", help="of being taken for real (default: 1)")
-    data = (
-        "a folder of pictures, each a pair side by side, or digits as for mnist_gan.py (default: MNIST's test images)"
-    )
+    data = "a folder of pairs, side by side or in A and B, or digits as for mnist_gan.py (default: MNIST's test images)"
     add_training_arguments(parser, data=data, out="runs/TASK-MODEL")
     return parser.parse_args()
 
@@ -67,7 +66,10 @@ def main(args: argparse.Namespace) -> int:
     fresh = {"model": "unet", "l1_weight": 100.0, "adversarial_weight": 1.0, "dtype": "float32"}
     complete(args, folder.read_config() if args.resume else fresh, also=OWN)
 
-    pairs = load_pairs(args.data, task=args.task, direction=args.direction, seed=args.seed)
+    expect_apart(args.data, folder.path)
+    pairs = load_pairs(args.data, task=args.task, direction=args.direction, seed=args.seed, **options(args))
+    if args.data:
+        announce(pairs.description, pairs.skipped, quiet=args.quiet)
     train_part, test_part = split(pairs, args.seed)
     weights = {"l1_weight": args.l1_weight, "adversarial_weight": args.adversarial_weight}
     recipe = MODELS[args.model](pairs.conditions.shape[1:], pairs.targets.shape[1:], **weights)
@@ -77,8 +79,8 @@ def main(args: argparse.Namespace) -> int:
     # Its learning rate ends with the run.
     recipe = replace(recipe, epochs=args.epochs or -(-args.steps // steps_per_epoch))
 
-    options = {"seed": args.seed, "batch_size": args.batch_size, "backend": backend, "dtype": args.dtype}
-    trainer = ImageToImageTrainer(recipe, train_part, test_part, **options)
+    settings = {"seed": args.seed, "batch_size": args.batch_size, "backend": backend, "dtype": args.dtype}
+    trainer = ImageToImageTrainer(recipe, train_part, test_part, **settings)
     total_steps = begin(trainer, folder, args)
     if not args.quiet:
         print(f"{len(train_part):,} pairs to train on, {len(test_part):,} to test; the inputs as they are: ", end="")

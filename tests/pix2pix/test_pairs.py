@@ -11,7 +11,8 @@ import pytest
 from nanogan.backend import Array
 from nanogan.data.images import load_mnist
 from nanogan.errors import InputError
-from nanogan.pix2pix.pairs import BLOCK, NOISE, TASKS, Pairs, digit_pairs, load_pairs, read_pairs, split
+from nanogan.pix2pix.pairs import TASKS, Pairs, digit_pairs, load_pairs, split
+from nanogan.pix2pix.tasks import BLOCK, NOISE
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow isn't needed on a machine that only tests a GPU")
 
@@ -124,81 +125,18 @@ def test_too_few_pairs_cannot_be_split() -> None:
         split(digit_pairs("edges", DIGITS[:2], None, 0), 0)
 
 
-# ---- folders of pairs
-
-
-def save(path: Path, pixels: Array, mode: str | None = None) -> None:
-    picture = Image.fromarray(pixels)
-    (picture.convert(mode) if mode else picture).save(path)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Three colour pairs of 6 x 4: A is dark, B bright, each of its own shade."""
-    for number in range(3):
-        pixels = np.full((4, 12, 3), 10 * number, np.uint8)
-        pixels[:, 6:] = 200 + 10 * number
-        save(tmp_path / f"{number}.png", pixels)
-    return tmp_path
-
-
-def test_left_is_a_and_right_is_b(folder: Path) -> None:
-    for direction, dark in (("AtoB", "conditions"), ("BtoA", "targets")):
-        pairs = read_pairs(folder, direction)
-        assert pairs.conditions.shape == pairs.targets.shape == (3, 4, 6, 3) and pairs.labels is None
-        bright = {"conditions": "targets", "targets": "conditions"}[dark]
-        shades = np.arange(3)[:, None, None, None] * 10
-        np.testing.assert_allclose(getattr(pairs, dark), np.broadcast_to(shades / 255, (3, 4, 6, 3)), atol=1e-6)
-        np.testing.assert_allclose(
-            getattr(pairs, bright), np.broadcast_to((200 + shades) / 255, (3, 4, 6, 3)), atol=1e-6
-        )
-    assert load_pairs(folder, task=None, direction="BtoA", seed=0).conditions.min() > 0.7
-
-
-def test_grey_pairs_have_one_channel(tmp_path: Path) -> None:
-    save(tmp_path / "a.png", np.zeros((4, 12), np.uint8))
-    save(tmp_path / "b.jpg", np.zeros((4, 12), np.uint8))
-    assert read_pairs(tmp_path, "AtoB").targets.shape == (2, 4, 6, 1)
-
-
-BAD_PICTURES = {
-    "odd width": (
-        np.zeros((4, 13, 3), np.uint8),
-        None,
-        r"3\.png: is 13 x 4 pixels, colour; expected two pictures side",
-    ),
-    "other size": (np.zeros((6, 12, 3), np.uint8), None, r"3\.png: is 12 x 6 pixels, colour, but 0\.png is 12 x 4"),
-    "grey": (np.zeros((4, 12), np.uint8), None, r"3\.png: is 12 x 4 pixels, grey, but 0\.png is 12 x 4 pixels, colour"),
-    "transparent": (np.zeros((4, 12, 4), np.uint8), None, r"3\.png: has 4 channels, one of them transparency"),
-    "grey and transparent": (np.zeros((4, 12), np.uint8), "LA", r"3\.png: has 2 channels, one of them transparency"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_PICTURES)
-def test_a_picture_that_is_no_such_pair_is_named(folder: Path, case: str) -> None:
-    pixels, mode, message = BAD_PICTURES[case]
-    save(folder / "3.png", pixels, mode)
-    with pytest.raises(InputError, match=message) as caught:
-        read_pairs(folder, "AtoB")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_damaged_picture_is_named(folder: Path) -> None:
-    (folder / "3.png").write_bytes((folder / "0.png").read_bytes()[:40])
-    with pytest.raises(InputError, match=r"3\.png: cannot be read as a picture"):
-        read_pairs(folder, "AtoB")
-
-
-def test_what_does_not_go_together_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds pictures, which are taken as pairs; leave --task edges out"):
-        load_pairs(folder, task="edges", direction=None, seed=0)
-    with pytest.raises(InputError, match="--direction BtoA: is for a folder of pairs"):
-        load_pairs(None, task="edges", direction="BtoA", seed=0)
-    with pytest.raises(InputError, match="nowhere: no such file or folder"):
-        load_pairs(tmp_path / "nowhere", task=None, direction=None, seed=0)
-
-
 def test_digits_of_ones_own_become_a_task(tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", (DIGITS[:20, ..., 0] * 255).astype(np.uint8))
     pairs = load_pairs(tmp_path / "digits.npy", task="edges", direction=None, seed=0)
     assert pairs.task == "edges" and pairs.labels is None and len(pairs) == 20
+
+
+def test_the_options_of_pictures_apply_to_digits(tmp_path: Path) -> None:
+    plain, inverted = (
+        load_pairs(None, task="edges", direction=None, seed=0, invert=invert) for invert in (False, True)
+    )
+    np.testing.assert_allclose(inverted.targets, 1 - plain.targets, atol=1e-6)
+    np.save(tmp_path / "digits.npy", (DIGITS[:20, ..., 0] * 255).astype(np.uint8))
+    pairs = load_pairs(tmp_path / "digits.npy", task="edges", direction=None, seed=0, invert=True)
+    np.testing.assert_allclose(pairs.targets, 1 - DIGITS[:20], atol=1e-2)
+    assert pairs.description.startswith("20 pictures of 28 x 28, grey, 0..255, from digits.npy")
