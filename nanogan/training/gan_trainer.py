@@ -33,7 +33,10 @@ CHUNK = 128
 
 
 class Trainer(BaseTrainer):
-    """A recipe in training on `images`, host array (N, *recipe.image_shape) scaled to recipe.pixels."""
+    """A recipe in training on `images`, host array (N, *recipe.image_shape) scaled to recipe.pixels.
+
+    Raises InputError if the images have another shape, hold NaN, or go beyond recipe.pixels.
+    """
 
     columns = (*log.COLUMNS, *log.DIAGNOSED)
 
@@ -52,6 +55,12 @@ class Trainer(BaseTrainer):
         images = images[: recipe.images]
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
         super().__init__(recipe, recipe.image_shape, {"images": images}, **options)
+        (low, high), slack = recipe.pixels, 1e-5 * (recipe.pixels[1] - recipe.pixels[0])  # for rounding errors
+        if images.min() < low - slack or images.max() > high + slack:
+            raise InputError(
+                f"images: expected values in {low:g}..{high:g}, as recipe {recipe.name} draws them, found "
+                f"{images.min():g} to {images.max():g}; scale them with nanogan.data.images.rescale"
+            )
         if recipe.output_bias_from_data:
             self._start_at_mean_image(images)
         self.ema = None if recipe.ema_decay is None else MovingAverage(self.G, recipe.ema_decay)
