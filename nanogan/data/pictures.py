@@ -6,6 +6,7 @@ the units of its file, until the whole set has been seen (`pixels.py`). Next: `f
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import warnings
@@ -219,13 +220,21 @@ def decode_picture(path: Path, background: str = "white") -> Array:
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
     """Without Pillow's warnings, of a palette's transparency and the like: the pixels are what counts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    log = logging.getLogger("PIL")
+    level = log.level
+    try:
+        log.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def probe(file: Path, *, look_for_colour: bool) -> Shape:
     """(height, width, channels) of a picture, from its header if that says enough."""
+    from PIL import Image
+
     with quiet_pillow(), opened_picture(file) as picture:
         (width, height), mode = picture.size, picture.mode
         if picture.getexif().get(ORIENTATION, 1) >= 5:  # lies on its side
@@ -234,7 +243,7 @@ def probe(file: Path, *, look_for_colour: bool) -> Shape:
             return height, width, 1
         if not look_for_colour:
             return height, width, 3
-        picture.draft("RGB", (64, 64))
+        picture.thumbnail((512, 512), Image.Resampling.NEAREST)  # enough to see colour, and little memory
         return height, width, 1 if is_grey(np.asarray(picture.convert("RGB"))) else 3
 
 
