@@ -55,9 +55,9 @@ def files_below(folder: Path) -> list[Path]:
             folders.clear()
             continue
         entered.add((here.st_dev, here.st_ino))
-        folders[:] = [name for name in folders if not is_junk(name)]
-        found += [Path(where, name) for name in names if not is_junk(name)]
-    return sorted(found, key=lambda file: [natural(part) for part in file.parts])
+        folders[:] = sorted((name for name in folders if not is_junk(name)), key=natural)
+        found += [Path(where, name) for name in sorted(names, key=natural) if not is_junk(name)]
+    return found
 
 
 def is_junk(name: str) -> bool:
@@ -102,15 +102,15 @@ def arranged(folder: Path, files: Sequence[Path]) -> PictureFiles:
     """The pictures to train on, with the classes that their folders are named for."""
     root, notes = folder, []
     while True:
-        below = {file: file.relative_to(root).parts for file in files}
-        tops = {parts[0] for parts in below.values() if len(parts) > 1}
-        loose = sum(len(parts) == 1 for parts in below.values())
+        depth = len(root.parts)
+        folders = [file.parts[depth] if len(file.parts) > depth + 1 else "" for file in files]  # "": in root itself
+        tops, loose = set(folders) - {""}, folders.count("")
         part = training_part(tops) if len(tops) > 1 else tops.pop() if len(tops) == 1 and not loose else None
         if part is None:
             break
         if loose:
             notes.append(f"{loose:,} outside {part} left out")
-        files = [file for file, parts in below.items() if len(parts) > 1 and parts[0] == part]
+        files = [file for file, of in zip(files, folders, strict=True) if of == part]
         root /= part
     found = PictureFiles(files, str(root), notes=notes)
     if loose and tops:
@@ -118,7 +118,7 @@ def arranged(folder: Path, files: Sequence[Path]) -> PictureFiles:
     elif tops:
         found.class_names = tuple(sorted(tops, key=natural))
         index = {name: position for position, name in enumerate(found.class_names)}
-        found.labels = np.array([index[parts[0]] for parts in below.values()])
+        found.labels = np.array([index[name] for name in folders])
         empty = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not is_junk(entry.name))
         empty = [name for name in empty if name not in index]
         if empty:

@@ -6,21 +6,22 @@ the units of its file, until the whole set has been seen (`pixels.py`). Next: `f
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from ..backend import Array, Shape
 from ..errors import InputError
-from ..io.files import one_line, opened
+from ..io.files import one_line, open_regular
 from .pixels import is_grey, with_channels
 
 if TYPE_CHECKING:
@@ -112,26 +113,26 @@ class Fitting:
 
 # ---- one picture
 
+Result = TypeVar("Result")
 
-@contextmanager
-def opened_picture(path: Path) -> Iterator[Image]:
-    """A picture of which the header has been read. All that goes wrong with it, then or later, is an InputError."""
+
+def reading(path: Path, use: Callable[[Image], Result]) -> Result:
+    """What `use` makes of a picture whose header has been read. All that goes wrong with it is an InputError."""
     from PIL import Image
 
-    with opened(path) as (file, _):
-        try:
+    try:
+        with open_regular(path) as file:
             picture = Image.open(file, formats=FORMATS)
             if math.prod(picture.size) > MOST_PIXELS:
-                raise InputError(f"its {picture.width} x {picture.height} pixels are too many; make it smaller")
-            yield picture
-        except InputError as error:
-            raise InputError(f"{one_line(path)}: {error}") from None
-        except Image.UnidentifiedImageError:
-            raise InputError(
-                f"{one_line(path)}: cannot be read as a picture; repair it, or convert it to PNG"
-            ) from None
-        except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
-            raise InputError(f"{one_line(path)}: cannot be read as a picture ({one_line(error)})") from None
+                raise ValueError(f"its {picture.width} x {picture.height} pixels are too many; make it smaller")
+            return use(picture)
+    except InputError:
+        raise
+    except Image.UnidentifiedImageError:
+        reason: object = "is it one? Repair it, or convert it to PNG"
+    except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error
+        reason = getattr(error, "strerror", None) or error
+    raise InputError(f"{one_line(path)}: cannot be read as a picture ({one_line(reason)})")
 
 
 def is_wide(mode: str) -> bool:
@@ -155,24 +156,27 @@ class Decoder:
         shape: what it is made to fit; None keeps its size, and one channel if it is grey, else three.
         Raises InputError if it is damaged, or too large to be taken into memory unseen.
         """
-        from PIL import ImageOps
+        return reading(path, functools.partial(self._decoded, shape=shape))
 
-        with opened_picture(path) as picture:
-            if getattr(picture, "is_animated", False) and picture.format != "MPO":  # which has a phone's second view
-                self.animated += 1
-            if shape is not None:
-                self.sizes.add(picture.size)
-                picture.draft(None, (2 * shape[1], 2 * shape[0]))  # a JPEG comes at half or quarter size
-            ImageOps.exif_transpose(picture, in_place=True)
-            picture = self._opaque(picture)
-            if is_wide(picture.mode):
-                return self._of_many_bits(picture, shape)
-            channels = shape[2] if shape else 1 if picture.mode in ("1", "L") else 3
-            picture = picture.convert("L" if channels == 1 else "RGB")
-            if shape is not None:
-                ground = self.fitting.grey if channels == 1 else self.fitting.ground
-                picture = self.fitting.resized(picture, (shape[1], shape[0]), ground)
-            return np.asarray(picture).reshape(picture.height, picture.width, channels)
+    def _decoded(self, picture: Image, shape: Shape | None) -> Array:
+        if getattr(picture, "is_animated", False) and picture.format != "MPO":  # which has a phone's second view
+            self.animated += 1
+        if shape is not None:
+            self.sizes.add(picture.size)
+            picture.draft(None, (2 * shape[1], 2 * shape[0]))  # a JPEG comes at half or quarter size
+        picture.load()
+        if not picture.info.keys().isdisjoint(WITH_ORIENTATION):
+            picture = upright(picture)
+        picture = self._opaque(picture)
+        if is_wide(picture.mode):
+            return self._of_many_bits(picture, shape)
+        channels = shape[2] if shape else 1 if picture.mode in ("1", "L") else 3
+        mode = "L" if channels == 1 else "RGB"
+        picture = picture if picture.mode == mode else picture.convert(mode)
+        if shape is not None and picture.size != (shape[1], shape[0]):
+            ground = self.fitting.grey if channels == 1 else self.fitting.ground
+            picture = self.fitting.resized(picture, (shape[1], shape[0]), ground)
+        return np.asarray(picture).reshape(picture.height, picture.width, channels)
 
     def _opaque(self, picture: Image) -> Image:
         """The picture, painted on the ground if any of it is transparent."""
@@ -235,9 +239,10 @@ def probe(file: Path, *, look_for_colour: bool) -> Shape:
     """(height, width, channels) of a picture, from its header if that says enough."""
     from PIL import Image
 
-    with quiet_pillow(), opened_picture(file) as picture:
+    def look(picture: Image.Image) -> Shape:
         (width, height), mode = picture.size, picture.mode
-        if picture.getexif().get(ORIENTATION, 1) >= 5:  # lies on its side
+        # Of a TIFF that lies on its side, Pillow has turned the size already.
+        if picture.format != "TIFF" and picture.getexif().get(ORIENTATION, 1) >= 5:
             height, width = width, height
         if mode in ("1", "L", "LA") or is_wide(mode):
             return height, width, 1
@@ -246,6 +251,18 @@ def probe(file: Path, *, look_for_colour: bool) -> Shape:
         picture.thumbnail((512, 512), Image.Resampling.NEAREST)  # enough to see colour, and little memory
         return height, width, 1 if is_grey(np.asarray(picture.convert("RGB"))) else 3
 
+    with quiet_pillow():
+        return reading(file, look)
+
+
+def upright(picture: Image) -> Image:
+    """The picture as it was meant to be seen, if its camera was held otherwise."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
+
 
 ORIENTATION = 0x0112
 """EXIF's tag for how a camera was held: 5 to 8 are quarter turns."""
+WITH_ORIENTATION = {"exif", "xmp", "Raw profile type exif", "XML:com.adobe.xmp"}
+"""What a picture is said to have, by Pillow, if it may have an orientation; a TIFF Pillow turns by itself."""

@@ -103,17 +103,26 @@ def opened(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
     Raises InputError where there is none, or what is there is a folder, pipe, socket or device.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise InputError(f"{path}: expected a regular file, found a folder, pipe or device")
-            yield file, found.st_size
+        file = open_regular(path)
+        with file:
+            yield file, os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
+        raise InputError(f"{one_line(path)}: there is no such file") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(f"{one_line(path)}: cannot be read ({one_line(error.strerror or error)})") from None
+
+
+# Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """A regular file to read from. Raises InputError if it is something else, OSError if it can't be opened."""
+    file = open(os.open(path, FLAGS), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise InputError(f"{one_line(path)}: expected a regular file, found a folder, pipe or device")
+    return file
 
 
 def read_all(path: str | Path, *, at_most: int) -> bytes:
