@@ -76,8 +76,8 @@ def load(args: argparse.Namespace, recipe: Recipe, folder: RunFolder) -> Array:
     from .data import announce, expect_apart, options
 
     expect_apart(args.data, folder.path)
-    found = read_images(args.data or MNIST_FOLDER, recipe.image_shape, **options(args))
-    if args.data:
+    found = read_images(MNIST_FOLDER if args.data is None else args.data, recipe.image_shape, **options(args))
+    if args.data is not None:
         announce(found.description, found.warning, quiet=args.quiet)
     return found.scaled(recipe.pixels, args.dtype)
 

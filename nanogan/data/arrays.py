@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..backend import Array, Shape
 from ..errors import InputError
 from ..io.files import Arrays, Content, one_line, read_npy, read_npy_header, unpacked
@@ -61,7 +63,11 @@ def read_file(path: Path, *, quiet: bool) -> Found:
             raise ValueError("is one picture; give a folder of many")
         if _ends(path, TABLES):
             pixels, labels, notes = read_table(content, quiet=quiet)
-            return found(pixels, one_line(path.name), labels, notes)
+            result = found(pixels, one_line(path.name), labels, notes)
+            if idx.lies_on_its_side(path):
+                result.pixels = np.ascontiguousarray(result.pixels.swapaxes(1, 2))
+                result.notes.append(idx.TURNED)
+            return result
         if _ends(path, (".npz",)):
             raise ValueError("cannot be read as an .npz file, which is a zip; fetch or save it again")
     raise InputError(f"{one_line(path)}: expected a folder, or a file ending in .npy, .npz or .csv, or an IDX file")
@@ -105,7 +111,7 @@ def found(pixels: Array, where: str, labels: Array | None = None, notes: Sequenc
 def read_idx_file(path: Path) -> Found:
     """A file of images in IDX format, and the file of labels beside it, if there is one."""
     images = idx.read_images(path)
-    notes = ["EMNIST, turned upright"] if idx.lies_on_its_side(path) else []
+    notes = [idx.TURNED] if idx.lies_on_its_side(path) else []
     return found(images, one_line(path.name), idx.read_labels_of(path, len(images)), notes)
 
 
@@ -116,6 +122,12 @@ def _from_npz(content: Content, path: Path) -> Found:
     if not any(member.filename.endswith(".npy") for member in held.members.values()):
         raise ValueError(UNPACK)
     return _chosen(held.names, held.shape, held.read, one_line(path.name))
+
+
+def held_in(files: Sequence[Path], endings: Sequence[tuple[str, ...]]) -> dict[str, Path]:
+    """The files with one of these endings, by their names without it; of `a.npy` and `a.npy.gz`, the first."""
+    every = tuple(ending for some in endings for ending in some)
+    return {file.name.split(".")[0]: file for file in reversed(files) if _ends(file, every)}
 
 
 def read_files(files: Mapping[str, Path], folder: Path, *, quiet: bool) -> Found:
@@ -167,10 +179,11 @@ def _chosen(names: Sequence[str], shape: Callable[[str], Shape], read: Callable[
         if len(pictures) > 1:
             pictures = [name for name in pictures if preferred(name)] or pictures
     if len(pictures) != 1:
-        listed = ", ".join(f"{one_line(name)} {shapes.get(name, '')}".strip() for name in names) or "none"
+        listed = ", ".join(f"{one_line(name)} {shapes.get(name, '')}".strip() for name in names[:8]) or "none"
+        listed += f" and {len(names) - 8:,} more" if len(names) > 8 else ""
         raise ValueError(
             f"expected one array of pictures, or one that is called images or x_train; found {listed}; "
-            "rename it, or save it alone"
+            "rename it, or save it alone; np.stack makes one array of many"
         )
     name = pictures[0]
     count = _count(shapes[name])

@@ -207,7 +207,7 @@ class PictureFiles:
             kept.append(index)
         found.pixels, wide = found.pixels[: len(kept)], wide[: len(kept)]
         found.labels, found.class_names = None if self.labels is None else self.labels[kept], self.class_names
-        found.sizes = _sizes(decoder.sizes) if decoder.sizes != {(shape[1], shape[0])} else ""
+        found.sizes = _sizes(decoder.sizes) if len(decoder.sizes) > 1 else ""
         found.notes = [*self.notes, *decoder.notes()]
         self._find_range(found, wide, decoder)
         return found
@@ -228,8 +228,5 @@ class PictureFiles:
 
 def _sizes(sizes: set[tuple[int, int]]) -> str:
     """{(28, 28), (400, 300)} as "28 x 28 to 400 x 300", by their number of pixels."""
-    if len(sizes) == 0:
-        return ""
     (width, height), (wide, high) = min(sizes, key=math.prod), max(sizes, key=math.prod)
-    smallest, largest = f"{width} x {height}", f"{wide} x {high}"
-    return smallest if smallest == largest else f"{smallest} to {largest}"
+    return f"{width} x {height} to {wide} x {high}"

@@ -19,6 +19,7 @@ from ..io.files import one_line, unpacked
 
 NAME = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?", re.I)
 """train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte ..."""
+TURNED = "EMNIST, turned upright"
 PARTS = {"train": ("train",), "test": ("t10k", "test")}
 
 

@@ -27,6 +27,8 @@ from .pixels import Found, is_grey, opaque, range_of
 
 MNIST_FOLDER = Path(__file__).parent / "mnist"
 PixelRange = tuple[float, float]
+FEW = 16
+"""So many pictures are the data, whatever lies beside them; fewer may be pictures of the data."""
 WANTED = "a folder of pictures or IDX files, or a .npy, .npz or .csv file"
 
 
@@ -85,7 +87,7 @@ def read_images(
 
     Raises InputError if there are no pictures, more than 5 % can't be read, or their numbers can't be made sense of.
     """
-    path, fitting = Path(path), Fitting(fit, background)
+    path, fitting = Path(path).expanduser(), Fitting(fit, background)
     try:
         source = _source(path, quiet=quiet)
         if isinstance(source, Found):
@@ -200,11 +202,13 @@ def _source(path: Path, *, quiet: bool) -> Found | PictureFiles:
     if file is not None:
         return arrays.read_idx_file(file)
     pictures = [file for file in files if is_picture(file)]
-    if pictures:
+    if len(pictures) >= FEW or (pictures and not arrays.held_in(files, arrays.IN_FOLDERS[:2])):
         return arranged(path, pictures)
     for endings in arrays.IN_FOLDERS:
-        held = {file.name.split(".")[0]: file for file in reversed(files) if file.name.lower().endswith(endings)}
-        if held:
+        if held := arrays.held_in(files, [endings]):
+            if pictures:
+                names = ", ".join(map(one_line, held))
+                raise ValueError(f"holds {len(pictures)} pictures and arrays ({names}); give the file that you mean")
             return arrays.read_files(held, path, quiet=quiet)
     raise ValueError(_nothing_in(files))
 
@@ -246,7 +250,8 @@ def _description(found: Found, natural: Shape, shape: Shape, fitting: Fitting) -
     size = found.sizes or f"{natural[1]} x {natural[0]}"
     kind = "grey" if natural[2] == 1 else "colour"
     values = f"{found.black:g}..{found.white:g}"
-    parts = [f"{len(found.pixels):,} pictures of {size}, {kind}, {values}, from {found.where}"]
+    pictures = "picture" if len(found.pixels) == 1 else "pictures"
+    parts = [f"{len(found.pixels):,} {pictures} of {size}, {kind}, {values}, from {found.where}"]
     if found.sizes or shape != natural:
         how = {"crop": ", cropped in the middle", "pad": f", on {fitting.background}", "squeeze": ", squeezed"}
         same_aspect = not found.sizes and shape[0] * natural[1] == shape[1] * natural[0]

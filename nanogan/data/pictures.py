@@ -128,6 +128,8 @@ def reading(path: Path, use: Callable[[Image], Result]) -> Result:
             return use(picture)
     except InputError:
         raise
+    except FileNotFoundError:
+        raise InputError(f"{one_line(path)}: there is no such file") from None
     except Image.UnidentifiedImageError:
         reason: object = "is it one? Repair it, or convert it to PNG"
     except Exception as error:  # on damaged pictures Pillow raises anything from SyntaxError to struct.error

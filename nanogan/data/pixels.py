@@ -58,7 +58,10 @@ def layout(shape: Shape) -> str:
     if len(shape) == 2:
         if shape[1] > 1 and math.isqrt(shape[1]) ** 2 == shape[1]:
             return "ND"
-        raise ValueError(f"found an array of shape {shape}: {shape[1]} values per picture are no square; {SAVE_AS}")
+        found = f"found an array of shape {shape}: {shape[1]} values per picture are no square"
+        if math.isqrt(abs(shape[1] - 1)) ** 2 == shape[1] - 1 > 1:
+            raise ValueError(f"{found}, but {shape[1] - 1} are; if one is the label, save the labels as another array")
+        raise ValueError(f"{found}; {SAVE_AS}")
     readings = [reading for reading in READINGS.get(len(shape), ()) if _is_possible(shape, reading)]
     if len(readings) > 1:  # pictures are square more often than not
         square = [reading for reading in readings if shape[reading.index("H")] == shape[reading.index("W")]]

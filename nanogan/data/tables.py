@@ -28,11 +28,15 @@ def read_table(content: Content, *, quiet: bool) -> tuple[Array, Array | None, l
         raise ValueError("expected a picture in every row, found an empty file")
     commonest = max(",;\t", key=lines[0].count)
     separator = commonest if commonest in lines[0] else None  # None: spaces
-    names = [name.strip().strip("\"'") for name in lines[0].strip().split(separator)]
-    header = not all(map(_is_number, names)) or names == [str(number) for number in range(len(names))]
+    names, *more = [[cell.strip(" \t\r\n\"'") for cell in line.strip().split(separator)] for line in lines[:2]]
+    below = more[0] if more else ["0"] * len(names)
+    header = names == [str(number) for number in range(len(names))] or any(
+        not _is_number(cell) and _is_number(other) for cell, other in zip(names, below, strict=False)
+    )
     rows = lines[1:] if header else lines
     if not rows:
         raise ValueError("expected a picture in every row, found a header alone")
+    rows, names, words = _without_words(rows, names, separator)
     try:
         table = np.loadtxt(
             progress(rows, quiet=quiet, unit=" rows"),
@@ -48,9 +52,26 @@ def read_table(content: Content, *, quiet: bool) -> tuple[Array, Array | None, l
             "of pictures, give their folder"
         ) from None
     pixels, labels, notes = _columns(table, names if header and len(names) == table.shape[1] else [])
+    if words is not None:
+        labels, notes = words, [*notes, "labels from the column of words"]
     if 0 <= pixels.min() and pixels.max() < 2**16 and (pixels % 1 == 0).all():
         pixels = pixels.astype(np.uint8 if pixels.max() < 2**8 else np.uint16)
     return pixels, labels, notes
+
+
+def _without_words(
+    rows: list[str], names: list[str], separator: str | None
+) -> tuple[list[str], list[str], Array | None]:
+    """Rows whose first or last column is words, such as "cat", without it; its name gone as well; and the words."""
+    cells = rows[0].strip().split(separator)
+    first, last = _is_number(cells[0].strip(" \"'")), _is_number(cells[-1].strip(" \"'"))
+    if first == last or len(cells) < 3:
+        return rows, names, None
+    halves = [row.strip().split(separator, 1) if last else row.strip().rsplit(separator, 1) for row in rows]
+    if any(len(half) < 2 for half in halves):
+        return rows, names, None
+    words = np.array([half[0 if last else 1].strip(" \"'") for half in halves])
+    return [half[1 if last else 0] for half in halves], names[1:] if last else names[:-1], words
 
 
 def _lines(content: Content) -> Iterator[str]:

@@ -50,6 +50,7 @@ def test_layouts(tmp_path, case):
 NO_LAYOUTS = {
     (28,): "which isn't one of pictures",
     (3, 783): "783 values per picture are no square",
+    (3, 785): "785 values per picture are no square, but 784 are; if one is the label",
     (28, 28, 3): "one picture; expected many",
     (9, 3, 3, 3): r"may be \(N, height, width, channels\) or \(N, channels, height, width\)",
     (5, 9, 9, 7): "which isn't one of pictures",
@@ -305,6 +306,19 @@ def test_a_file_is_known_by_its_content(tmp_path):
     with open(tmp_path / "digits.data", "wb") as file:
         np.save(file, P)
     assert len(load_images(tmp_path / "digits.data")) == 12
+
+
+def test_a_screenshot_beside_arrays_is_not_the_data(tmp_path):
+    np.savez(tmp_path / "digits.npz", images=P)
+    (tmp_path / "screenshot.png").write_bytes(b"?")
+    with pytest.raises(InputError, match=r"holds 1 pictures and arrays \(digits\); give the file that you mean"):
+        load_images(tmp_path)
+
+
+def test_the_home_folder_has_a_short_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.save(tmp_path / "a.npy", P)
+    assert len(load_images("~/a.npy")) == 12
 
 
 def test_what_is_not_there_is_said(tmp_path):

@@ -4,7 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
-from making import grey, labels_of
+from making import grey, labels_of, names_of
 
 from nanogan.data.images import load_images, read_images
 from nanogan.errors import InputError
@@ -47,6 +47,27 @@ def test_tables(tmp_path, case, ending):
         assert labels_of(found) == [0] * 12 and found.class_names == ("7",)
     else:
         assert labels_of(found) == LABELLED.tolist() and "label" in found.description
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("header", ["", "x"])
+def test_labels_may_be_words(tmp_path, last, header):
+    cells = [list(map(str, row)) for row in FLAT]
+    words = ["cat", '"dog"', "eel"] * 4
+    rows = [[*row, word] if last else [word, *row] for row, word in zip(cells, words, strict=True)]
+    names = [f"{header}{number}" for number in range(785)]
+    (tmp_path / "a.csv").write_text("\n".join(",".join(row) for row in ([names] if header else []) + rows))
+    found = read_images(tmp_path / "a.csv")
+    np.testing.assert_array_equal(found.pixels[..., 0], P)
+    assert names_of(found) == ("cat", "dog", "eel") and labels_of(found) == LABELLED.tolist()
+
+
+def test_a_table_of_emnist_is_turned_upright(tmp_path):
+    rows = np.c_[LABELLED, P.swapaxes(1, 2).reshape(12, -1)]
+    np.savetxt(tmp_path / "emnist-letters-train.csv", rows, "%d", delimiter=",")
+    found = read_images(tmp_path / "emnist-letters-train.csv")
+    np.testing.assert_array_equal(found.pixels[..., 0], P)
+    assert "EMNIST, turned upright" in found.description
 
 
 def test_numpy_writes_tables_that_are_read(tmp_path):
