@@ -90,11 +90,7 @@ def read_images(
     path, fitting = Path(path).expanduser(), Fitting(fit, background)
     try:
         source = _source(path, quiet=quiet)
-        if isinstance(source, Found):
-            _paint(source, fitting)
-            natural = _natural_shape(source.pixels)
-        else:
-            natural = source.shape()
+        natural = _natural_shape(source, fitting)
         shape = natural if image_shape is None else image_shape(natural) if callable(image_shape) else image_shape
         shape = (int(shape[0]), int(shape[1]), int(shape[2]))
         if isinstance(source, Found):
@@ -136,11 +132,7 @@ def image_shape_of(path: str | Path) -> Shape:
     """
     path = Path(path)
     try:
-        source = _source(path, quiet=True)
-        if isinstance(source, PictureFiles):
-            return source.shape()
-        _paint(source, Fitting())
-        return _natural_shape(source.pixels)
+        return _natural_shape(_source(path, quiet=True), Fitting())
     except InputError:
         raise
     except ValueError as error:
@@ -240,9 +232,13 @@ def _paint(found: Found, fitting: Fitting) -> None:
         found.notes.append(f"transparency painted on {fitting.background}")
 
 
-def _natural_shape(pixels: Array) -> Shape:
-    height, width, channels = pixels.shape[1:]
-    return height, width, 1 if channels == 3 and is_grey(pixels) else channels
+def _natural_shape(source: Found | PictureFiles, fitting: Fitting) -> Shape:
+    """What the pictures are: (height, width, channels). Those of an array are made sense of for that."""
+    if isinstance(source, PictureFiles):
+        return source.shape()
+    _paint(source, fitting)
+    height, width, channels = source.pixels.shape[1:]
+    return height, width, 1 if channels == 3 and is_grey(source.pixels) else channels
 
 
 def _description(found: Found, natural: Shape, shape: Shape, fitting: Fitting) -> str:

@@ -153,6 +153,27 @@ def read_pairs(
         raise InputError(f"{where}: {error}") from None
     decoder = Decoder(Fitting(fit or "crop", background))
     broken: list[str] = []
+    kept, sides = _decoded(found, decoder, where, broken, alike=fit is None, quiet=quiet)
+    a, b = (_as_one(side, decoder, where, invert=invert) for side in sides)
+    if a.shape[1:3] != b.shape[1:3]:
+        raise InputError(f"{where}: A is {describe_shape(a.shape[1:])}, B is {describe_shape(b.shape[1:])}; resize one")
+    parts = [pair.part for pair in kept]
+    is_test = np.array([part != "train" for part in parts]) if "train" in parts and len(set(parts)) > 1 else None
+    condition, target = (a, b) if direction == "AtoB" else (b, a)
+    how = "side by side" if len(kept[0].files) == 1 else "in A and B"
+    described = [f"{len(a):,} pairs of {describe_shape(a.shape[1:])} and {describe_shape(b.shape[1:])}, {how}"]
+    described[0] += f", from {where}"
+    if is_test is not None:
+        described.append(f"{np.count_nonzero(is_test):,} of them in the folder of the test part")
+    description = "; ".join([*described, *notes, *decoder.notes()])
+    skipped = broken_line(broken, len(found)) if broken else ""
+    return Pairs(folder.name, condition, target, None, is_test, description, skipped)
+
+
+def _decoded(
+    pairs: list[_Pair], decoder: Decoder, where: str, broken: list[str], *, alike: bool, quiet: bool
+) -> tuple[list[_Pair], list[list[Array]]]:
+    """The pairs that can be read, and the pictures of side A and of side B; `alike`: refuse those of several sizes."""
     sides: list[list[Array]] = [[], []]
     kept: list[_Pair] = []
     firsts: list[tuple[Path, Shape]] = []
@@ -160,27 +181,16 @@ def read_pairs(
     def decode(pair: _Pair) -> list[Array]:
         return [decoder.decode(file) for file in pair.files]
 
-    for index, pictures in decode_all(found, decode, where, broken, quiet=quiet):
-        files = found[index].files
+    for index, pictures in decode_all(pairs, decode, where, broken, quiet=quiet):
+        files = pairs[index].files
         firsts = firsts or [(file, picture.shape) for file, picture in zip(files, pictures, strict=True)]
-        if fit is None:
+        if alike:
             _expect_alike(files, pictures, firsts)
         halves = pictures if len(pictures) == 2 else _split(files[0], pictures[0])
         for side, half in zip(sides, halves, strict=True):
             side.append(half)
-        kept.append(found[index])
-    a, b = (_as_one(side, decoder, where, invert=invert) for side in sides)
-    if a.shape[1:3] != b.shape[1:3]:
-        raise InputError(f"{where}: A is {describe_shape(a.shape[1:])}, B is {describe_shape(b.shape[1:])}; resize one")
-    parts = [pair.part for pair in kept]
-    is_test = np.array([part != "train" for part in parts]) if "train" in parts and len(set(parts)) > 1 else None
-    how = "side by side" if len(kept[0].files) == 1 else "in A and B"
-    text = [f"{len(a):,} pairs of {describe_shape(a.shape[1:])} and {describe_shape(b.shape[1:])}, {how}, from {where}"]
-    text += [f"{np.count_nonzero(is_test):,} of them in the folder of the test part"] if is_test is not None else []
-    described = "; ".join([*text, *notes, *decoder.notes()])
-    skipped = broken_line(broken, len(found)) if broken else ""
-    condition, target = (a, b) if direction == "AtoB" else (b, a)
-    return Pairs(folder.name, condition, target, None, is_test, described, skipped)
+        kept.append(pairs[index])
+    return kept, sides
 
 
 def _paired(folder: Path) -> list[_Pair]:
