@@ -64,7 +64,10 @@ def test_the_two_commands_set_everything_up_themselves():
     assert testing.endswith(".venv/bin/python -m pytest")  # .ci/run runs this line as it stands
 
 
-@pytest.mark.parametrize("page", [page for page, commands in COMMANDS.items() if commands])
+OWN_TEST = ("data.md",)  # tests/data/test_data_page.py, which makes the data that its commands read
+
+
+@pytest.mark.parametrize("page", [page for page, commands in COMMANDS.items() if commands and page not in OWN_TEST])
 def test_the_commands_run_in_order(tmp_path, page):
     (tmp_path / "damaged.png").write_bytes(a_digit())
     for command in COMMANDS[page]:

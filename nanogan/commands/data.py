@@ -18,8 +18,6 @@ def options(args: argparse.Namespace) -> dict[str, Any]:
 
 def expect_apart(data: str | None, out: Path) -> None:
     """Raise InputError if the results would lie in the folder of the data, where they would be read as such."""
-    if data == "":
-        raise InputError("--data is empty; give a folder or a file, or leave it out for MNIST")
     if data is None or not Path(data).is_dir():
         return
     if Path(data).resolve() in (out.resolve(), *out.resolve().parents):

@@ -32,7 +32,7 @@ def asked(tmp_path, monkeypatch):
 
 
 def test_finished_runs_are_not_run_again(asked, capsys):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match="130"):  # what a shell expects after Ctrl-C
         image_to_image.main()
     assert len(json.loads(image_to_image.RESULT.read_text())["rows"]) == 4
     assert image_to_image.main() == 0

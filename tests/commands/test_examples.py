@@ -120,7 +120,7 @@ MISTAKES = {
     "batch larger than the data": (["--data", "DATA", "--batch-size", "257"], "larger than the data set of 256 images"),
     "missing data": (["--data", "nowhere"], "nowhere: no such file or folder"),
     "empty folder": (["--data", ".", "--out", "../elsewhere"], "found none: the folder is empty"),
-    "empty name": (["--data", ""], "--data is empty; give a folder or a file"),
+    "empty name": (["--data", ""], "--data: '' is not the name of a file or folder"),
     "results in the data": (
         ["--data", ".", "--out", "run"],
         "--out run: lies in --data ., and its pictures",
