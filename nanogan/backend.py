@@ -2,7 +2,7 @@
 
 The whole library computes with `backend.xp`, using only what NumPy and CuPy share. A `Backend` holds that module and
 the few operations on which the two differ. `Workspace` gives layers and losses their named, reused arrays. This is the
-bottom of the house: it imports nothing of nanogan but errors. Read `layer.py` next.
+bottom of the house: it imports nothing of nanogan but errors and settings. Read `layer.py` next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .errors import InputError
+from .errors import ArrayError, InputError
+from .settings import float_type
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 """A NumPy array, or a CuPy array where the backend is CuPy."""
@@ -52,6 +53,13 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until everything asked for has been computed. Read a clock only after this."""
 
+    def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str]]:
+        """In another process, the backend of the same name there."""
+        return get_backend, (self.name,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
+        return self
+
 
 NUMPY = Backend()
 
@@ -82,6 +90,9 @@ class Workspace:
 
     Work arrays are allocated on first use and reused on every later step, so that a training step allocates nothing
     that grows with the batch. The price: a result is valid until its owner computes the same thing again.
+
+    It is created as a description (`Linear(64, 256)`, `Adam(lr=2e-4)`) and bound later. `copy.copy` gives the
+    description again; what a subclass does for `copy.deepcopy` and `pickle` stands in its `__reduce_ex__`.
     """
 
     backend: Backend = NUMPY
@@ -90,8 +101,33 @@ class Workspace:
 
     def _use(self, backend: Backend, dtype: Any) -> None:
         """Compute on `backend` in `dtype` from now on, with work arrays of its own."""
-        self.backend, self.xp, self.dtype = backend, backend.xp, np.dtype(dtype)
+        if not isinstance(backend, Backend):
+            raise InputError(f"backend must be a Backend, such as get_backend('numpy'), got {backend!r}")
+        if not self.is_bound:
+            self._described = tuple(vars(self))
+        self.backend, self.xp, self.dtype = backend, backend.xp, float_type(dtype)
         self._buffers: dict[str, Array] = {}
+
+    @property
+    def is_bound(self) -> bool:
+        return "_described" in vars(self)
+
+    def __copy__(self) -> Any:
+        description, own = object.__new__(type(self)), vars(self)
+        vars(description).update({name: own[name] for name in own.get("_described", own)})
+        return description
+
+    def expect_array(self, what: str, x: Array) -> None:
+        """Raise ArrayError unless x is an array of this backend and dtype: nothing is copied or cast in silence.
+
+        what: begins the message, "network: expected inputs".
+        """
+        if not isinstance(x, self.xp.ndarray):
+            how = "np.asarray(x, dtype)" if self.backend.name == "numpy" else "backend.asarray(x)"
+            kind = f"{type(x).__module__}.{type(x).__qualname__}"
+            raise ArrayError(f"{what} as an array of {self.backend.name}, got {kind}; use {how}")
+        if x.dtype != self.dtype:
+            raise ArrayError(f"{what} of {self.dtype}, got {x.dtype}; use x.astype({self.dtype})")
 
     def buffer(self, name: str, shape: Shape, dtype: Any = None, zeroed: bool = False, xp: Any = None) -> Array:
         """An array of `shape` that is the same memory on every call with this name.

@@ -23,6 +23,7 @@ from .errors import InputError, ShapeError
 from .initializers import DEFAULT_INIT, Init
 from .layer import Declared, Layer
 from .numerics import channel_sums
+from .settings import check_fields
 
 
 def windows(xp: Any, image: Array, kernel: int, stride: int) -> Array:
@@ -67,6 +68,13 @@ class _Convolution(Layer):
     init: Init = DEFAULT_INIT
 
     def __post_init__(self) -> None:
+        check_fields(
+            self,
+            at_least_one=(
+                "c_in",
+                "c_out",
+            ),
+        )
         if self.kernel < 1 or self.stride < 1 or self.padding < 0:
             raise InputError(f"{self}: kernel and stride must be at least 1, padding at least 0")
 

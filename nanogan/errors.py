@@ -12,3 +12,7 @@ class InputError(ValueError):
 
 class ShapeError(InputError):
     """An array or a chain of layers whose shapes don't fit. The message names the layer, expected and got."""
+
+
+class ArrayError(InputError, TypeError):
+    """Something that is no array, or one of another dtype or backend. The message says how to make the right one."""

@@ -42,6 +42,8 @@ def discriminator_gradients(
 def _as_one_batch(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:
     """Real and fake in one batch of 2N: half as many products, each twice as large."""
     n = len(real)
+    D.expect_input(real)
+    D.expect_input(fake)
     images = D.buffer("real and fake", (n + len(fake), *real.shape[1:]))
     images[:n] = real
     images[n:] = fake

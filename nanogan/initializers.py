@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from .backend import Array, Shape
+from .settings import check_fields
 
 Draw: TypeAlias = "Callable[[np.random.Generator, Shape], Array]"
 """Makes first values of a shape, on the host."""
@@ -42,6 +43,9 @@ class FanIn:
 @dataclass(frozen=True)
 class _ZeroBias:
     """Weights as the subclass says, biases zero."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def bias(self, fan_in: int) -> Draw:
         return zeros

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .backend import Array, Backend, Shape, Workspace
-from .errors import ShapeError
+from .errors import InputError, ShapeError
 from .initializers import Draw, zeros
 
 
@@ -86,6 +86,13 @@ class Layer(Workspace):
             setattr(self, name, value)
             if learned:
                 setattr(self, "d" + name, gradient)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For `pickle` and `copy.deepcopy`. A bound layer's arrays are views, which no copy of it alone could be."""
+        if self.is_bound:
+            name = type(self).__name__
+            raise InputError(f"{name} is part of a network: copy the Network, or take copy.copy({name}), unbound")
+        return super().__reduce_ex__(protocol)
 
     def arrays(self) -> dict[str, Array]:
         """Every declared array by name, as a live view."""

@@ -15,6 +15,7 @@ from .backend import Array, Shape
 from .errors import InputError
 from .initializers import DEFAULT_INIT, Init
 from .layer import Declared, Layer, expect_shape
+from .settings import check_fields
 
 
 @dataclass
@@ -29,6 +30,9 @@ class Linear(Layer):
     _: KW_ONLY
     bias: bool = True
     init: Init = DEFAULT_INIT
+
+    def __post_init__(self) -> None:
+        check_fields(self, at_least_one=("n_in", "n_out"))
 
     def declare(self) -> dict[str, Declared]:
         W = Declared((self.n_in, self.n_out), self.init.weight(self.n_in, self.n_out))
@@ -83,6 +87,7 @@ class LeakyReLU(Layer):
     slope: float = 0.2  # DCGAN, section 4
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.slope <= 1:
             raise InputError(f"{self}: slope must lie in [0, 1]")
 
@@ -158,8 +163,7 @@ class Maxout(Layer):
     init: Init = DEFAULT_INIT
 
     def __post_init__(self) -> None:
-        if self.pieces < 1:
-            raise InputError(f"{self}: pieces must be at least 1")
+        check_fields(self, at_least_one=("n_in", "n_out", "pieces"))
 
     def declare(self) -> dict[str, Declared]:
         outputs = self.pieces * self.n_out
@@ -222,6 +226,7 @@ class Dropout(Layer):
     p: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.p < 1:
             raise InputError(f"{self}: p, the share of inputs dropped, must lie in [0, 1)")
 

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from .backend import NUMPY, Array, Backend, Workspace
-from .errors import InputError, ShapeError
+from .errors import ArrayError, InputError, ShapeError
 from .numerics import sigmoid
+from .settings import check_fields
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Loss(Workspace):
     reduction: str = "mean"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.reduction not in ("mean", "sum"):
             raise InputError(f"{self}: reduction is 'mean' or 'sum'")
         self._use(NUMPY, np.float32)
@@ -41,6 +43,10 @@ class Loss(Workspace):
         bound = copy(self)
         bound._use(backend, dtype)
         return bound
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickled or deep-copied, it is bound anew, with work arrays of its own."""
+        return (Loss.bind, (copy(self), self.backend, self.dtype)) if self.is_bound else super().__reduce_ex__(protocol)
 
     def forward(self, x: Array, t: Array | float) -> Array:
         terms = self.terms(x, self.checked(x, t))
@@ -67,10 +73,12 @@ class Loss(Workspace):
 
     def checked(self, x: Array, t: Array | float) -> Array | float:
         """t. Raises TypeError or ShapeError if x and t don't fit the loss and each other: nothing is broadcast."""
-        if x.dtype != self.dtype:
-            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
-        if isinstance(t, (int, float)):
+        if getattr(x, "dtype", self.dtype) != self.dtype:
+            raise ArrayError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
+        self.expect_array(f"{self}: expected outputs", x)
+        if isinstance(t, (int, float, np.number)):
             return float(t)  # a NumPy number would promote float32 to float64
+        self.expect_array(f"{self}: expected a target", t)
         if t.shape != x.shape:
             raise ShapeError(f"{self}: expected a target of shape {x.shape}, got {t.shape}")
         return t
@@ -183,8 +191,9 @@ class CrossEntropy(Loss):
 
     def checked(self, x: Array, t: Array | float) -> Array | float:
         """See `Loss`. That 0 <= t < K is not checked, because that would wait for a GPU: another t has no class."""
-        if x.dtype != self.dtype:
-            raise TypeError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
+        if getattr(x, "dtype", self.dtype) != self.dtype:
+            raise ArrayError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
+        self.expect_array(f"{self}: expected outputs", x)
         if isinstance(t, (int, float)) or x.ndim != 2 or t.shape != x.shape[:1] or t.dtype.kind not in "iu":
             got = f"{x.shape} and {t if isinstance(t, (int, float)) else f'{t.dtype} {t.shape}'}"
             raise ShapeError(f"{self}: expected logits (N, K) and integer targets (N,), got {got}")

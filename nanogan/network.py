@@ -8,15 +8,30 @@ arrays, and clipping or averaging is one line. Read `losses.py` next.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any
 
 import numpy as np
 
+from . import settings
 from .backend import NUMPY, Array, Backend, Shape
-from .errors import ShapeError
+from .errors import InputError, ShapeError
 from .layer import Declared, Layer, Memory
+
+
+def expect_layers(layers: Any) -> list[Layer]:
+    """The layers as a list. Raises InputError unless they are some, each made already."""
+    if isinstance(layers, Layer) or not hasattr(layers, "__iter__"):
+        raise InputError(f"layers must be a list of layers, got {layers!r}; write [...] around it")
+    listed = list(layers)
+    for position, layer in enumerate(listed):
+        if isinstance(layer, type):
+            raise InputError(f"layers: number {position} is the class {layer.__name__}; write {layer.__name__}(...)")
+        if not isinstance(layer, Layer):
+            raise InputError(f"layers: number {position} is no layer: {layer!r}")
+    return listed
 
 
 class Sequential(Layer):
@@ -26,7 +41,7 @@ class Sequential(Layer):
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
-        self.layers = [copy(layer) for layer in layers]
+        self.layers = [copy(layer) for layer in expect_layers(layers)]
         self.depends_on_batch = any(layer.depends_on_batch for layer in self.layers)
         with_params = [position for position, layer in enumerate(self.layers) if layer.param_count]
         self.first_with_params = min(with_params, default=len(self.layers))
@@ -142,7 +157,12 @@ class Network(Sequential):
     layers: descriptions such as `Linear(64, 256)`; the network holds copies of them.
     input_shape: shape of one input, without the batch axis; an int n means (n,).
     backend, dtype: where and in what precision to compute; float64 is for gradient checks.
-    rng: the generator, on the host, of first weights and dropout masks. Raises ShapeError if layers don't fit.
+    rng: the generator, on the host, of first weights and dropout masks, or its seed. Raises ShapeError if layers don't
+    fit, InputError, naming the argument, on anything else.
+
+    What a network returns is a work array: `[G.forward(z) for z in batches]` is the last batch many times. Copy it, or
+    use `training.generate`, which also holds `lock`, so that threads may share a generator. `copy.deepcopy` and
+    `pickle` make a network of the same numbers, which computes and trains the same.
     """
 
     def __init__(
@@ -152,15 +172,17 @@ class Network(Sequential):
         *,
         backend: Backend = NUMPY,
         dtype: Any = np.float32,
-        rng: np.random.Generator | None = None,
+        rng: np.random.Generator | int | None = None,
     ) -> None:
         super().__init__(layers)
-        self.input_shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        self.input_shape = settings.shape("input_shape", input_shape)
         self.shape = self.output_shape(self.input_shape)  # of one output
         state_count = sum(math.prod(array.shape) for array in self.declare().values()) - self.param_count
-        self.params, self.grads = (backend.xp.zeros(self.param_count, dtype=dtype) for _ in range(2))
-        self.state = backend.xp.zeros(state_count, dtype=dtype)
-        self.bind(backend, dtype, rng or np.random.default_rng(), self._memory())
+        self._use(backend, dtype)  # checks them
+        self.params, self.grads = (self.xp.zeros(self.param_count, dtype=self.dtype) for _ in range(2))
+        self.state = self.xp.zeros(state_count, dtype=self.dtype)
+        self.bind(backend, dtype, settings.generator(rng), self._memory())
+        self.lock = threading.Lock()
 
     def _memory(self) -> Memory:
         """The flat vectors, cut into the declared arrays."""
@@ -173,13 +195,22 @@ class Network(Sequential):
     def forward(self, x: Array, training: bool = True) -> Array:
         """The output for a batch x of shape (N, *input_shape), valid until the next forward.
 
-        Raises ShapeError on another shape, TypeError on another dtype: nothing is cast in silence.
+        Raises what `expect_input` does: nothing is cast in silence.
         """
+        self.expect_input(x)
+        return super().forward(x, training)
+
+    def expect_input(self, x: Array) -> None:
+        """Raise ShapeError, or ArrayError, which is a TypeError, unless x is a batch that this network takes."""
+        self.expect_array("network: expected inputs", x)
         if x.shape[1:] != self.input_shape:
             raise ShapeError(f"network: expected a batch of inputs of shape {self.input_shape}, got {x.shape}")
-        if x.dtype != self.dtype:
-            raise TypeError(f"network: expected inputs of {self.dtype}, got {x.dtype}; use x.astype({self.dtype})")
-        return super().forward(x, training)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For `pickle` and `copy.deepcopy`: how it was made, and its numbers. What `forward` kept is left behind."""
+        vectors = [self.backend.to_host(vector) for vector in (self.params, self.grads, self.state)]
+        layers = [copy(layer) for layer in self.layers]
+        return _again, (type(self), layers, self.input_shape, self.backend, self.dtype, self.rng, *vectors)
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of every parameter and state on the host, named like "0.W"."""
@@ -195,3 +226,21 @@ class Network(Sequential):
                 raise ShapeError(f"state_dict: {name}: expected shape {array.shape}, got {values[name].shape}")
         for name, array in own.items():
             array[...] = self.backend.asarray(np.asarray(values[name], dtype=self.dtype))
+
+
+def _again(
+    kind: type[Network],
+    layers: list[Layer],
+    shape: Shape,
+    backend: Backend,
+    dtype: Any,
+    rng: np.random.Generator,
+    *vectors: Array,
+) -> Network:
+    """The network that `Network.__reduce_ex__` describes, with vectors of its own and layers that are views of them."""
+    network, before = object.__new__(kind), rng.bit_generator.state
+    Network.__init__(network, layers, shape, backend=backend, dtype=dtype, rng=rng)
+    rng.bit_generator.state = before  # from before the first weights, which aren't wanted
+    for own, vector in zip((network.params, network.grads, network.state), vectors, strict=True):
+        own[...] = backend.asarray(vector)
+    return network

@@ -13,6 +13,7 @@ from .errors import InputError, ShapeError
 from .initializers import ones, zeros
 from .layer import Declared, Layer
 from .numerics import channel_sums, channel_sums_of_products
+from .settings import check_fields
 
 
 @dataclass
@@ -39,6 +40,7 @@ class BatchNorm(Layer):
     depends_on_batch = True
 
     def __post_init__(self) -> None:
+        check_fields(self, at_least_one=("channels",))
         if not 0 <= self.momentum <= 1 or self.eps <= 0:
             raise InputError(f"{self}: momentum must lie in [0, 1], and eps must be positive")
 

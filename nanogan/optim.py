@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from .backend import Array, Backend, Workspace
 from .errors import InputError
+from .settings import check_fields
 
 AnyOptimizer = TypeVar("AnyOptimizer", bound="Optimizer")
 
@@ -38,20 +39,38 @@ class Optimizer(Workspace):
     moment_names: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.lr <= 0 or self.weight_decay < 0:
             raise InputError(f"{self}: lr must be positive and weight_decay not negative")
         self.t = 0  # steps taken
         self.moments: dict[str, Array] = {}
         self.vectors: tuple[Array, ...] = ()
+        self.network: Trainable | None = None
 
     def bind(self: AnyOptimizer, network: Trainable) -> AnyOptimizer:
         """A copy of this optimizer, with fresh moments, that updates `network`."""
+        if isinstance(network, type) or not hasattr(network, "grads"):
+            raise InputError(f"{type(self).__name__}.bind: network must be a Network, got {network!r}")
         bound, params = copy(self), network.params
         bound._use(network.backend, params.dtype)
+        bound.network = network
         bound.t = 0
         bound.moments = {name: bound.xp.zeros_like(params) for name in self.moment_names}
         bound.vectors = (params, network.grads, *bound.moments.values())
         return bound
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For `pickle` and `copy.deepcopy`: the copy takes along, and updates, a copy of the network."""
+        if not self.is_bound:
+            return super().__reduce_ex__(protocol)
+        description = copy(self)
+        description.t, description.moments, description.vectors = 0, {}, ()
+        return _again, (
+            description,
+            self.network,
+            self.t,
+            {n: self.backend.to_host(m) for n, m in self.moments.items()},
+        )
 
     def step(self) -> None:
         """One update of all parameters from the gradients that are there now."""
@@ -73,6 +92,15 @@ class Optimizer(Workspace):
     def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
         """Update a block of parameters p and of their moments in place, from the gradients g."""
         raise NotImplementedError
+
+
+def _again(optimizer: Optimizer, network: Trainable, t: int, moments: dict[str, Array]) -> Optimizer:
+    """The optimizer, bound to `network` after t steps."""
+    bound = optimizer.bind(network)
+    bound.t = t
+    for name, moment in moments.items():
+        bound.moments[name][...] = bound.backend.asarray(moment)
+    return bound
 
 
 @dataclass
@@ -116,7 +144,6 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.betas = (self.betas[0], self.betas[1])
         if not all(0 <= beta < 1 for beta in self.betas) or self.eps <= 0:
             raise InputError(f"{self}: each beta must lie in [0, 1) and eps must be positive")
 

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from .backend import Array, Shape
-from .errors import InputError, ShapeError
+from .errors import ShapeError
 from .layer import Layer
+from .settings import check_fields
 
 
 class _Relayout(Layer):
@@ -29,7 +30,7 @@ class Reshape(_Relayout):
     shape: Shape
 
     def __post_init__(self) -> None:
-        self.shape = tuple(self.shape)
+        check_fields(self)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if (given := math.prod(input_shape)) != (wanted := math.prod(self.shape)):
@@ -56,8 +57,7 @@ class Pack(Layer):
     size: int
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InputError(f"{self}: size must be at least 1")
+        check_fields(self, at_least_one=("size",))
         self.depends_on_batch = self.size > 1
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -90,8 +90,7 @@ class Upsample(Layer):
     factor: int
 
     def __post_init__(self) -> None:
-        if self.factor < 1:
-            raise InputError(f"{self}: factor must be at least 1")
+        check_fields(self, at_least_one=("factor",))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 3:

@@ -16,7 +16,19 @@ PACKAGE = Path(nanogan.__file__).parent
 FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 BOOK = "numerics initializers layer layers reshape conv norm network losses optim gan interop".split()
-ORDER = ["errors", "backend", "backend_cupy", "book", "recipes", "io", "data", "plain", "metrics", "training"]
+ORDER = [
+    "errors",
+    "settings",
+    "backend",
+    "backend_cupy",
+    "book",
+    "recipes",
+    "io",
+    "data",
+    "plain",
+    "metrics",
+    "training",
+]
 ORDER += ["pix2pix", "parallel", "gradcheck", "learn", "report", "commands", "__main__"]
 """A file imports from its own room and from earlier ones. A folder is a room, and so is the book: the files on top."""
 LATE = {("backend", "backend_cupy")}

@@ -63,8 +63,8 @@ def trained(layers: Any, input_shape: Shape, backend: Backend) -> Network:
     """A network with every number another than at the start, running averages too."""
     network = Network(layers, input_shape, backend=backend, rng=np.random.default_rng(0))
     rng = np.random.default_rng(1)
-    network.params[...] += backend.asarray(rng.normal(0, 0.1, network.params.shape).astype(np.float32))
-    network.state[...] += backend.asarray(rng.uniform(0, 0.5, network.state.shape).astype(np.float32))
+    network.params[...] += backend.asarray(rng.normal(0, 0.1, len(network.params)).astype(np.float32))
+    network.state[...] += backend.asarray(rng.uniform(0, 0.5, len(network.state)).astype(np.float32))
     return network
 
 

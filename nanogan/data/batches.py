@@ -8,13 +8,14 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
+from ..settings import generator, whole
 
 
-def train_test_split(images: Array, test: float = 0.2, *, rng: np.random.Generator) -> tuple[Array, Array]:
+def train_test_split(images: Array, test: float = 0.2, *, rng: np.random.Generator | int) -> tuple[Array, Array]:
     """Two disjoint random parts of `images`, in random order: all but the share `test`, and that share."""
     if not 0 < test < 1 or not 0 < round(len(images) * test) < len(images):
         raise InputError(f"train_test_split: a share of {test} leaves one part of {len(images)} images empty")
-    order = rng.permutation(len(images))
+    order = generator(rng).permutation(len(images))
     held_out = round(len(images) * test)
     return images[order[held_out:]], images[order[:held_out]]
 
@@ -26,7 +27,8 @@ class Batches:
     saved in the middle of an epoch and continued exactly. Raises InputError if there are fewer images than a batch has.
     """
 
-    def __init__(self, count: int, batch_size: int, rng: np.random.Generator) -> None:
+    def __init__(self, count: int, batch_size: int, rng: np.random.Generator | int) -> None:
+        batch_size, rng = whole("batch size", batch_size), generator(rng)
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}: expected at least 1")
         if batch_size > count:

@@ -26,6 +26,7 @@ from ..network import Network, Sequential
 from ..norm import BatchNorm
 from ..optim import Adam
 from ..reshape import Flatten
+from ..settings import generator
 
 WEIGHTS = Path(__file__).parent / "fd_mnist.npz"
 WEIGHTS_SHA256 = "d4e0a524f60c1502765ee56e5790462375a445d9781d0db5e9964496b165a2f3"
@@ -33,7 +34,7 @@ N_FEATURES = 64
 _CHUNK = 100  # images at a time through the network: their patches take 17 MB
 
 
-def feature_network(rng: np.random.Generator | None = None) -> Network:
+def feature_network(rng: np.random.Generator | int | None = None) -> Network:
     """The untrained network: (N, 28, 28, 1) in [0, 1] -> 10 logits; 64 features, all >= 0, below the last layer."""
     trunk = [
         *(Conv2d(1, 24, 5, stride=2, padding=2), BatchNorm(24), ReLU()),  # 14 x 14
@@ -51,7 +52,7 @@ def train_classifier(
     *,
     epochs: int,
     lr: float,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     batch: int = 100,
     shift: int = 0,
     log: Callable[[str], None] | None = None,
@@ -61,7 +62,7 @@ def train_classifier(
     images: (N, ...) like the network's input; labels: (N,) integers. Each image is moved by up to `shift` pixels, anew
     every time. A partial last batch is dropped. log: gets one line an epoch.
     """
-    n_classes = network.shape[0]
+    n_classes, rng = network.shape[0], generator(rng)
     if len(labels) != len(images) or len(images) < batch or not 0 <= labels.min() <= labels.max() < n_classes:
         raise InputError(
             f"classifier: expected at least {batch} images and a label in 0 ... {n_classes - 1} for each, got "

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError, ShapeError
+from ..settings import generator
 from .samples import squared_distances
 
 
@@ -21,8 +22,9 @@ class Mixture(NamedTuple):
     centres: Array
     sigma: float
 
-    def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """n points (n, 2): a random centre, plus noise."""
+    def sample(self, n: int, rng: np.random.Generator | int) -> Array:
+        """n points (n, 2): a random centre, plus noise. rng: a generator, or a seed."""
+        rng = generator(rng)
         return self.centres[rng.integers(len(self.centres), size=n)] + self.sigma * rng.standard_normal((n, 2))
 
 

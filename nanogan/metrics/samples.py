@@ -18,6 +18,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError, ShapeError
+from ..settings import generator
 
 BLOCK = 2**23
 """Distances held at a time: 64 MiB in float64."""
@@ -211,13 +212,13 @@ class Bins(NamedTuple):
     counts: Array
 
 
-def fit_bins(real: Array, rng: np.random.Generator, *, n_bins: int = 100, iterations: int = 20) -> Bins:
+def fit_bins(real: Array, rng: np.random.Generator | int, *, n_bins: int = 100, iterations: int = 20) -> Bins:
     """Lloyd's k-means: centres start at random points, then `iterations` times move to the mean of their points.
 
     real: (N, ...). A centre that has lost all its points stays where it is.
     """
     x = _points("real", real, np.float32, at_least=n_bins)
-    centres = x[rng.choice(len(x), n_bins, replace=False)]
+    centres = x[generator(rng).choice(len(x), n_bins, replace=False)]
     for _ in range(iterations):
         nearest = _nearest(x, centres)
         counts = np.bincount(nearest, minlength=n_bins)

@@ -19,8 +19,9 @@ from ..backend import Array, Shape
 from ..errors import InputError
 from ..layer import Layer
 from ..losses import Loss
-from ..network import Sequential, Skip
+from ..network import Sequential, Skip, expect_layers
 from ..optim import Optimizer
+from ..settings import check_fields, generator
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Schedule:
     momentum_epochs: int
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.momentum_epochs < 2:
             raise InputError(f"{self}: momentum_epochs must be at least 2")
 
@@ -91,13 +93,17 @@ class Recipe:
     ema_decay: float | None = None
     output_bias_from_data: bool = False
 
+    def __post_init__(self) -> None:
+        _check_recipe(self)
+
     @property
     def input_shape(self) -> Shape:
         """Of one input of the generator."""
         return (self.noise_size,)
 
-    def draw_noise(self, rng: np.random.Generator, out: Array) -> Array:
-        """Fill the host array `out`, (N, noise_size), with fresh z."""
+    def draw_noise(self, rng: np.random.Generator | int, out: Array) -> Array:
+        """Fill the host array `out`, (N, noise_size), with fresh z from a generator, or from a seed."""
+        rng = generator(rng)
         if self.noise_bound is None:
             return rng.standard_normal(out=out, dtype=out.dtype)
         rng.random(out=out, dtype=out.dtype)
@@ -130,6 +136,19 @@ class ImageToImage:
     l1_weight: float = 100.0
     adversarial_weight: float = 1.0
     pixels: tuple[float, float] = (-1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        _check_recipe(self)
+
+
+def _check_recipe(recipe: Recipe | ImageToImage) -> None:
+    """Settings as the annotations have them, and layers as tuples, whatever they were given as."""
+    check_fields(recipe)
+    for name in ("generator", "discriminator"):
+        try:
+            object.__setattr__(recipe, name, tuple(expect_layers(getattr(recipe, name))))
+        except InputError as error:
+            raise InputError(f"{recipe.name}: {name}: {error}") from None
 
 
 def describe(value: Any) -> Any:

@@ -133,13 +133,15 @@ class Trainer(BaseTrainer):
 def generate(G: Network, recipe: Recipe | ImageToImage, z: Array) -> Array:
     """Host images (N, *image_shape) in [0, 1] that G makes of a host batch of its inputs, in evaluation mode.
 
-    z: noise (N, noise_size), or pictures (N, *input_shape) scaled to recipe.pixels.
+    z: noise (N, noise_size), or pictures (N, *input_shape) scaled to recipe.pixels. The images are yours, a new array;
+    threads may share G.
     """
     images = np.empty((len(z), *recipe.image_shape), G.dtype)
     black, white = recipe.pixels
     for start in range(0, len(z), CHUNK):
-        fake = G.forward(G.backend.asarray(z[start : start + CHUNK]), training=False)
-        images[start : start + CHUNK] = (G.backend.to_host(fake) - black) / (white - black)
+        with G.lock:  # until its output, a work array, is copied
+            fake = G.forward(G.backend.asarray(z[start : start + CHUNK]), training=False)
+            images[start : start + CHUNK] = (G.backend.to_host(fake) - black) / (white - black)
     return images
 
 

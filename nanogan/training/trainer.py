@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..io import checkpoint
 from ..network import Network
 from ..recipes.recipe import ImageToImage, Recipe
+from ..settings import float_type, generator, whole
 from . import log
 from .state import State
 
@@ -55,15 +56,15 @@ class BaseTrainer(State):
         backend: Backend = NUMPY,
         dtype: Any = np.float32,
     ) -> None:
-        self.recipe, self.seed, self.backend, self.dtype = recipe, seed, backend, np.dtype(dtype)
-        self.rng = np.random.default_rng(seed)
+        self.recipe, self.seed, self.backend, self.dtype = recipe, whole("seed", seed), backend, float_type(dtype)
+        self.rng = generator(self.seed)
         build: dict[str, Any] = {"backend": backend, "dtype": dtype, "rng": self.rng}
         self.G = Network(recipe.generator, recipe.input_shape, **build)
         self.D = Network(recipe.discriminator, D_input, **build)
         self.loss = recipe.loss.bind(backend, dtype)
         self.optimizers = {"G": recipe.optimizer.bind(self.G), "D": recipe.optimizer.bind(self.D)}
         self.count = len(next(iter(data.values())))
-        self.batches = Batches(self.count, batch_size or recipe.batch_size, self.rng)
+        self.batches = Batches(self.count, recipe.batch_size if batch_size is None else batch_size, self.rng)
         data = {name: _finite(name, images.astype(self.dtype, copy=False)) for name, images in data.items()}
         self.data_digest = checkpoint.digest(data)[:16]
         self.on_device = {name: backend.asarray(images) for name, images in data.items()}
