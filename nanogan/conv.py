@@ -68,13 +68,7 @@ class _Convolution(Layer):
     init: Init = DEFAULT_INIT
 
     def __post_init__(self) -> None:
-        check_fields(
-            self,
-            at_least_one=(
-                "c_in",
-                "c_out",
-            ),
-        )
+        check_fields(self, at_least_one=("c_in", "c_out"))
         if self.kernel < 1 or self.stride < 1 or self.padding < 0:
             raise InputError(f"{self}: kernel and stride must be at least 1, padding at least 0")
 

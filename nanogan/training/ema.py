@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..backend import Array
 from ..errors import InputError
 from ..network import Network
+from ..settings import real
 
 
 class MovingAverage:
@@ -17,18 +19,24 @@ class MovingAverage:
 
     def __init__(self, followed: Network, decay: float) -> None:
         """It starts as a copy of `followed`. Raises InputError unless 0 <= decay < 1."""
+        decay = real("a moving average's decay", decay)
         if not 0 <= decay < 1:
             raise InputError(f"a moving average's decay must lie in [0, 1), found {decay}")
         self.decay = decay
         self.network = Network(followed.layers, followed.input_shape, backend=followed.backend, dtype=followed.dtype)
-        self.pairs = ((self.network.params, followed.params), (self.network.state, followed.state))
+        self.followed = followed
         self.difference = followed.backend.xp.empty_like(followed.params)
-        for a, p in self.pairs:
+        for a, p in self._pairs():
             a[...] = p
+
+    def _pairs(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Found anew each time: a copy of this object follows the copy of the network."""
+        network, followed = self.network, self.followed
+        return (network.params, followed.params), (network.state, followed.state)
 
     def step(self, t: int) -> None:
         """Follow the t-th update."""
-        for a, p in self.pairs:
+        for a, p in self._pairs():
             difference = self.difference[: len(p)]
             difference[...] = p
             difference -= a
