@@ -7,6 +7,7 @@ and JSON has no word for it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import numbers
@@ -23,21 +24,22 @@ def whole(name: str, value: Any) -> int:
     """A whole number, Python's or NumPy's."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return operator.index(value)
-    raise InputError(f"{name} must be a whole number, got {value!r}")
+    raise InputError(f"{name} must be a whole number, got {_shown(value)}")
 
 
 def real(name: str, value: Any) -> float:
     """A finite number, Python's or NumPy's."""
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    raise InputError(f"{name} must be a finite number, got {value!r}")
+    with contextlib.suppress(OverflowError):  # of a huge whole number
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    raise InputError(f"{name} must be a finite number, got {_shown(value)}")
 
 
 def truth(name: str, value: Any) -> bool:
     """True or False, also NumPy's, and 1 or 0."""
     if isinstance(value, bool | np.bool_ | numbers.Integral) and value in (0, 1):
         return bool(value)
-    raise InputError(f"{name} must be True or False, got {value!r}")
+    raise InputError(f"{name} must be True or False, got {_shown(value)}")
 
 
 def shape(name: str, value: Any) -> tuple[int, ...]:
@@ -51,13 +53,19 @@ def pair(name: str, value: Any) -> tuple[float, float]:
     """Two finite numbers."""
     numbers_given = tuple(real(name, number) for number in _items(name, value))
     if len(numbers_given) != 2:
-        raise InputError(f"{name} must be two numbers, got {value!r}")
+        raise InputError(f"{name} must be two numbers, got {_shown(value)}")
     return numbers_given[0], numbers_given[1]
+
+
+def _shown(value: Any) -> str:
+    """The value on one line, which isn't endless."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _items(name: str, value: Any) -> list[Any]:
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise InputError(f"{name} must be a tuple of numbers, got {value!r}")
+        raise InputError(f"{name} must be a tuple of numbers, got {_shown(value)}")
     return list(value)
 
 
@@ -88,7 +96,7 @@ def generator(rng: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
-        raise InputError(f"rng must be a seed, a NumPy Generator or None, got {rng!r}") from None
+        raise InputError(f"rng must be a seed, a NumPy Generator or None, got {_shown(rng)}") from None
 
 
 def float_type(dtype: Any) -> np.dtype[Any]:
@@ -98,5 +106,5 @@ def float_type(dtype: Any) -> np.dtype[Any]:
     except TypeError:
         found = None
     if dtype is None or found is None or found.kind != "f":
-        raise InputError(f"dtype must be a floating point type such as np.float32, got {dtype!r}")
+        raise InputError(f"dtype must be a floating point type such as np.float32, got {_shown(dtype)}")
     return found

@@ -39,11 +39,12 @@ def made(optimizer: Any = Adam(lr=1e-2, betas=(0.5, 0.9))) -> Any:  # noqa: B008
     network = Network(LAYERS, 2, rng=5)
     parts: Any = (network, optimizer.bind(network), BCEWithLogits().bind())
     for seed in range(3):
-        step(*parts, seed)
+        step(parts, seed)
     return parts
 
 
-def step(network, optimizer, loss, seed):
+def step(parts, seed):
+    network, optimizer, loss = parts
     real, fake = np.random.default_rng(seed).standard_normal((2, 8, 2), dtype=np.float32)
     discriminator_gradients(network, loss, real, fake)
     optimizer.step()
@@ -60,8 +61,8 @@ def test_a_copy_trains_as_the_original_would_and_apart_from_it(way, optimizer):
     copied = WAYS[way](original)
     before = [array.copy() for array in numbers(*original[:2])]
     for seed in range(3, 6):
-        step(*copied, seed)
-        step(*expected, seed)
+        step(copied, seed)
+        step(expected, seed)
     for mine, theirs in zip(numbers(*copied[:2]), numbers(*expected[:2]), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     for old, array in zip(before, numbers(*original[:2]), strict=True):
@@ -158,7 +159,7 @@ def test_a_whole_trainer_goes_on_as_it_would(way):
 
 
 def trained_elsewhere(parts, seed):
-    step(*parts, seed)
+    step(parts, seed)
     return parts[0]
 
 
@@ -169,7 +170,7 @@ def test_a_process_pool_computes_and_trains_the_same():
         forward = pool.submit(parts[0].forward, x, False).result(60)
         trained = pool.submit(trained_elsewhere, parts, 9).result(60)
     np.testing.assert_array_equal(forward, parts[0].forward(x, False))
-    step(*parts, 9)
+    step(parts, 9)
     np.testing.assert_array_equal(trained.params, parts[0].params)
 
 

@@ -221,7 +221,10 @@ NUMBERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float32("nan"), "0.5", None, [0.5]])
+@pytest.mark.parametrize(
+    "value",
+    [10**400, np.ones((3, 3)), float("nan"), float("inf"), -float("inf"), np.float32("nan"), "0.5", None, [0.5]],
+)
 @pytest.mark.parametrize("setting", NUMBERS)
 def test_a_setting_that_is_no_number_is_refused(setting, value):
     owner, name = setting.split()
