@@ -124,6 +124,11 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: s
     )
     parser.add_argument("--invert", action="store_const", const=True, help="swap black and white")
     parser.add_argument("--out", type=file_path, metavar="DIR", help=f"folder for the results (default: {out})")
+    _add_run_arguments(parser)
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """How a run is continued, and how often it saves and shows what."""
     parser.add_argument("--resume", action="store_true", help="continue the run in the output folder")
     parser.add_argument("--allow-change", action="store_true", help="continue it though the settings given differ")
     parser.add_argument(

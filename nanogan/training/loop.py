@@ -111,6 +111,7 @@ class Reports:
         self.trainer, self.folder = trainer, folder
         self.inside, self.ends = Every(every), Every(every or pause)
         self.every_epoch = not (every or pause)
+        self.restart()
 
     def after_step(self) -> None:
         """Draw a picture in the middle of an epoch where it is time."""
@@ -165,7 +166,6 @@ def train(
                 trainer, folder.checkpoint, every=checkpoint_every, allow_nonfinite=allow_nonfinite
             )
             reports = Reports(trainer, folder, sample_every, pause)
-            reports.restart()
             while trainer.steps < total_steps and train_epoch(trainer, checkpoints, reports, total_steps, stop, quiet):
                 if reports.are_due(total_steps):
                     report(trainer, checkpoints, reports, total_steps, quiet, diagnosis)
