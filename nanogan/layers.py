@@ -1,8 +1,8 @@
 """The layers of a fully connected GAN, each with its formula, its forward pass and its derivative.
 
 Results go to reused work arrays with `out=`, one call per line, so that a step allocates nothing; the plain expression
-stands at the right or in the docstring. `tests/plain.py` has the textbook form of each. Read `network.py` next, which
-runs layers in order.
+stands at the right or in the docstring. `tests/textbook.py` has the textbook form of each. Read `network.py` next,
+which runs layers in order.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plain
+import textbook
 
 from nanogan import (
     BatchNorm,
@@ -43,7 +43,7 @@ class LayerCase:
 
     layer: its description; networks made of it hold copies.
     input_shape: shape of one input, without the batch axis.
-    plain: its textbook form (see `plain.py`).
+    plain: its textbook form (see `textbook.py`).
     margin: how far every input is pushed away from 0, for layers whose derivative jumps there. It has to be larger
     than the step of a finite difference.
     random: whether the layer draws random numbers, and so others in float32 than in float64.
@@ -80,70 +80,70 @@ U_NET = [  # 4 x 4 pixels are halved twice and doubled twice
     ConvTranspose2d(4, 1, 2, stride=2),
 ]
 PLAIN_U_NET = [
-    plain.conv2d,
-    plain.tanh,
-    plain.skip(plain.conv2d, plain.batch_norm, plain.tanh, plain.upsample),
-    plain.conv_transpose2d,
+    textbook.conv2d,
+    textbook.tanh,
+    textbook.skip(textbook.conv2d, textbook.batch_norm, textbook.tanh, textbook.upsample),
+    textbook.conv_transpose2d,
 ]
 
 LAYER_CASES = [
-    LayerCase("Linear", Linear(6, 4), (6,), plain.linear),
-    LayerCase("Linear without bias", Linear(3, 5, bias=False), (3,), plain.linear),
-    LayerCase("ReLU", ReLU(), (7,), plain.relu, margin=0.01),
-    LayerCase("ReLU on images", ReLU(), (2, 3, 2), plain.relu, margin=0.01),
-    LayerCase("LeakyReLU", LeakyReLU(), (7,), plain.leaky_relu, margin=0.01),
-    LayerCase("LeakyReLU, slope 0", LeakyReLU(slope=0.0), (7,), plain.leaky_relu, margin=0.01),
-    LayerCase("LeakyReLU, slope 1", LeakyReLU(slope=1.0), (7,), plain.leaky_relu),
-    LayerCase("Tanh", Tanh(), (7,), plain.tanh),
-    LayerCase("Sigmoid", Sigmoid(), (7,), plain.sigmoid),
-    LayerCase("Maxout", Maxout(4, 3, 3), (4,), plain.maxout),
-    LayerCase("Maxout of one piece", Maxout(2, 3, 1), (2,), plain.maxout),
-    LayerCase("Upsample", Upsample(2), (2, 3, 2), plain.upsample),
-    LayerCase("Upsample by 3", Upsample(3), (2, 1, 1), plain.upsample),
-    LayerCase("Pack", Pack(3), (2,), plain.pack, pack=3),
-    LayerCase("Pack of images", Pack(3), (2, 3, 2), plain.pack, pack=3),
-    LayerCase("Pack of one", Pack(1), (2, 3), plain.pack),
-    LayerCase("Reshape", Reshape((2, 3, 2)), (12,), plain.reshape),
-    LayerCase("Flatten", Flatten(), (2, 3, 2), plain.flatten),
-    LayerCase("Dropout", Dropout(0.3), (9,), plain.dropout, random=True),
-    LayerCase("Dropout of nothing", Dropout(0.0), (9,), plain.dropout),
-    LayerCase("Conv2d", Conv2d(2, 3, 3), (4, 5, 2), plain.conv2d),
-    LayerCase("Conv2d as in DCGAN", Conv2d(2, 3, 4, stride=2, padding=1), (4, 6, 2), plain.conv2d),
-    LayerCase("Conv2d, a rest at the edge", Conv2d(2, 3, 3, stride=2, bias=False), (6, 4, 2), plain.conv2d),
-    LayerCase("Conv2d, stride larger than kernel", Conv2d(3, 1, 2, stride=3, padding=1), (5, 4, 3), plain.conv2d),
-    LayerCase("Conv2d of one number a patch", Conv2d(2, 2, 1), (2, 3, 2), plain.conv2d),
-    LayerCase("Conv2d of nothing but padding", Conv2d(2, 2, 2, stride=2, padding=3), (2, 3, 2), plain.conv2d),
-    LayerCase("ConvTranspose2d", ConvTranspose2d(3, 2, 3), (2, 3, 3), plain.conv_transpose2d),
+    LayerCase("Linear", Linear(6, 4), (6,), textbook.linear),
+    LayerCase("Linear without bias", Linear(3, 5, bias=False), (3,), textbook.linear),
+    LayerCase("ReLU", ReLU(), (7,), textbook.relu, margin=0.01),
+    LayerCase("ReLU on images", ReLU(), (2, 3, 2), textbook.relu, margin=0.01),
+    LayerCase("LeakyReLU", LeakyReLU(), (7,), textbook.leaky_relu, margin=0.01),
+    LayerCase("LeakyReLU, slope 0", LeakyReLU(slope=0.0), (7,), textbook.leaky_relu, margin=0.01),
+    LayerCase("LeakyReLU, slope 1", LeakyReLU(slope=1.0), (7,), textbook.leaky_relu),
+    LayerCase("Tanh", Tanh(), (7,), textbook.tanh),
+    LayerCase("Sigmoid", Sigmoid(), (7,), textbook.sigmoid),
+    LayerCase("Maxout", Maxout(4, 3, 3), (4,), textbook.maxout),
+    LayerCase("Maxout of one piece", Maxout(2, 3, 1), (2,), textbook.maxout),
+    LayerCase("Upsample", Upsample(2), (2, 3, 2), textbook.upsample),
+    LayerCase("Upsample by 3", Upsample(3), (2, 1, 1), textbook.upsample),
+    LayerCase("Pack", Pack(3), (2,), textbook.pack, pack=3),
+    LayerCase("Pack of images", Pack(3), (2, 3, 2), textbook.pack, pack=3),
+    LayerCase("Pack of one", Pack(1), (2, 3), textbook.pack),
+    LayerCase("Reshape", Reshape((2, 3, 2)), (12,), textbook.reshape),
+    LayerCase("Flatten", Flatten(), (2, 3, 2), textbook.flatten),
+    LayerCase("Dropout", Dropout(0.3), (9,), textbook.dropout, random=True),
+    LayerCase("Dropout of nothing", Dropout(0.0), (9,), textbook.dropout),
+    LayerCase("Conv2d", Conv2d(2, 3, 3), (4, 5, 2), textbook.conv2d),
+    LayerCase("Conv2d as in DCGAN", Conv2d(2, 3, 4, stride=2, padding=1), (4, 6, 2), textbook.conv2d),
+    LayerCase("Conv2d, a rest at the edge", Conv2d(2, 3, 3, stride=2, bias=False), (6, 4, 2), textbook.conv2d),
+    LayerCase("Conv2d, stride larger than kernel", Conv2d(3, 1, 2, stride=3, padding=1), (5, 4, 3), textbook.conv2d),
+    LayerCase("Conv2d of one number a patch", Conv2d(2, 2, 1), (2, 3, 2), textbook.conv2d),
+    LayerCase("Conv2d of nothing but padding", Conv2d(2, 2, 2, stride=2, padding=3), (2, 3, 2), textbook.conv2d),
+    LayerCase("ConvTranspose2d", ConvTranspose2d(3, 2, 3), (2, 3, 3), textbook.conv_transpose2d),
     LayerCase(
         "ConvTranspose2d as in DCGAN",
         ConvTranspose2d(3, 2, 4, stride=2, padding=1),
         (3, 2, 3),
-        plain.conv_transpose2d,
+        textbook.conv_transpose2d,
     ),
     LayerCase(
         "ConvTranspose2d, output_padding",
         ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1, bias=False),
         (2, 3, 2),
-        plain.conv_transpose2d,
+        textbook.conv_transpose2d,
     ),
     LayerCase(
         "ConvTranspose2d, stride larger than kernel",
         ConvTranspose2d(1, 2, 2, stride=3, output_padding=2),
         (3, 2, 1),
-        plain.conv_transpose2d,
+        textbook.conv_transpose2d,
     ),
-    LayerCase("BatchNorm", BatchNorm(3), (3,), plain.batch_norm, least=3),
-    LayerCase("BatchNorm on images", BatchNorm(2), (3, 2, 2), plain.batch_norm),
-    LayerCase("BatchNorm, momentum 1", BatchNorm(2, momentum=1.0, eps=0.1), (1, 2, 2), plain.batch_norm),
-    LayerCase("Sequential", Sequential(MLP), (5,), plain.in_order(plain.linear, plain.tanh, plain.linear)),
+    LayerCase("BatchNorm", BatchNorm(3), (3,), textbook.batch_norm, least=3),
+    LayerCase("BatchNorm on images", BatchNorm(2), (3, 2, 2), textbook.batch_norm),
+    LayerCase("BatchNorm, momentum 1", BatchNorm(2, momentum=1.0, eps=0.1), (1, 2, 2), textbook.batch_norm),
+    LayerCase("Sequential", Sequential(MLP), (5,), textbook.in_order(textbook.linear, textbook.tanh, textbook.linear)),
     LayerCase(
         "Sequential with dropout",
         Sequential(DROPPED),
         (3, 4),
-        plain.in_order(plain.dropout, plain.flatten, plain.linear),
+        textbook.in_order(textbook.dropout, textbook.flatten, textbook.linear),
         random=True,
     ),
-    LayerCase("Skip", Skip([Linear(4, 3), Tanh()]), (4,), plain.skip(plain.linear, plain.tanh)),
-    LayerCase("Skip of nothing", Skip([]), (2, 3), plain.skip()),
-    LayerCase("Skips as a U-Net", Skip(U_NET), (4, 4, 1), plain.skip(*PLAIN_U_NET), least=2),
+    LayerCase("Skip", Skip([Linear(4, 3), Tanh()]), (4,), textbook.skip(textbook.linear, textbook.tanh)),
+    LayerCase("Skip of nothing", Skip([]), (2, 3), textbook.skip()),
+    LayerCase("Skips as a U-Net", Skip(U_NET), (4, 4, 1), textbook.skip(*PLAIN_U_NET), least=2),
 ]

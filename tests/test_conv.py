@@ -6,8 +6,8 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
-import plain
 import pytest
+import textbook
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from steps import discriminator_step, generator_step
@@ -118,8 +118,8 @@ def test_every_geometry_is_the_textbooks_and_has_its_gradients(
     rng = np.random.default_rng(seed)
     network = Network([layer], (*size, channels[0]), dtype=np.float64, rng=rng)
     x = rng.standard_normal((batch, *network.input_shape))
-    textbook = plain.conv_transpose2d if transposed else plain.conv2d
-    expected = textbook(layer, network.layers[0].arrays(), x, rng)
+    convolve = textbook.conv_transpose2d if transposed else textbook.conv2d
+    expected = convolve(layer, network.layers[0].arrays(), x, rng)
     assert expected.shape[1:] == network.shape
     np.testing.assert_allclose(network.forward(x), expected, rtol=1e-12, atol=1e-12)
     report = check_layer(layer, network.input_shape, batch=batch, count=8, seed=seed)

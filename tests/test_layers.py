@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import plain
 import pytest
+import textbook
 from cases import LAYER_CASES, LayerCase, random_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -267,14 +267,14 @@ def any_case(draw: Any) -> LayerCase:
     return draw(
         st.sampled_from(
             [
-                LayerCase("Linear", Linear(n_in, n_out, bias=draw(st.booleans())), (n_in,), plain.linear),
-                LayerCase("Maxout", Maxout(n_in, n_out, draw(sizes)), (n_in,), plain.maxout),
-                LayerCase("ReLU", ReLU(), shape, plain.relu),
-                LayerCase("LeakyReLU", LeakyReLU(slope=draw(st.floats(0, 1))), shape, plain.leaky_relu),
-                LayerCase("Tanh", Tanh(), shape, plain.tanh),
-                LayerCase("Sigmoid", Sigmoid(), shape, plain.sigmoid),
-                LayerCase("Flatten", Flatten(), shape, plain.flatten),
-                LayerCase("Pack", Pack(size), shape, plain.pack, pack=size),
+                LayerCase("Linear", Linear(n_in, n_out, bias=draw(st.booleans())), (n_in,), textbook.linear),
+                LayerCase("Maxout", Maxout(n_in, n_out, draw(sizes)), (n_in,), textbook.maxout),
+                LayerCase("ReLU", ReLU(), shape, textbook.relu),
+                LayerCase("LeakyReLU", LeakyReLU(slope=draw(st.floats(0, 1))), shape, textbook.leaky_relu),
+                LayerCase("Tanh", Tanh(), shape, textbook.tanh),
+                LayerCase("Sigmoid", Sigmoid(), shape, textbook.sigmoid),
+                LayerCase("Flatten", Flatten(), shape, textbook.flatten),
+                LayerCase("Pack", Pack(size), shape, textbook.pack, pack=size),
             ]
         )
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plain
 import pytest
+import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,10 +36,10 @@ class LossCase:
 logits = st.floats(-1e4, 1e4)
 probabilities = st.floats(0, 1)
 CASES = [
-    LossCase(BCEWithLogits, plain.bce_with_logits, plain.bce_with_logits_slope, logits),
-    LossCase(BCE, plain.bce, plain.bce_slope, probabilities, rounding=2.3e-16),
-    LossCase(L1, plain.l1, plain.l1_slope, logits),
-    LossCase(MSE, plain.mse, plain.mse_slope, logits),
+    LossCase(BCEWithLogits, textbook.bce_with_logits, textbook.bce_with_logits_slope, logits),
+    LossCase(BCE, textbook.bce, textbook.bce_slope, probabilities, rounding=2.3e-16),
+    LossCase(L1, textbook.l1, textbook.l1_slope, logits),
+    LossCase(MSE, textbook.mse, textbook.mse_slope, logits),
 ]
 every_loss = pytest.mark.parametrize("case", CASES, ids=lambda case: case.loss.__name__)
 
@@ -206,7 +206,7 @@ def test_probability_is_what_an_output_says(backend: Backend) -> None:
 def test_sigmoid_neither_overflows_nor_loses_digits(backend: Backend, x: list[float]) -> None:
     array = backend.asarray(np.array(x))
     out = sigmoid(backend.xp, array)
-    exact = [plain.bce_with_logits_slope(number, 0.0) for number in x]  # sigmoid(x) - 0
+    exact = [textbook.bce_with_logits_slope(number, 0.0) for number in x]  # sigmoid(x) - 0
     np.testing.assert_allclose(backend.to_host(out), exact, rtol=1e-14, atol=1e-320)
 
 
