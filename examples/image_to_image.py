@@ -60,7 +60,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    backend = get_backend(args.backend)
+    backend = get_backend(args.backend, graphs=not args.no_graph)
     name = args.task or (Path(args.data).stem if args.data else "restore")
     folder = RunFolder(args.out or f"runs/{name}-{args.model or 'unet'}", resume=args.resume)
     fresh = {"model": "unet", "l1_weight": 100.0, "adversarial_weight": 1.0, "dtype": "float32"}

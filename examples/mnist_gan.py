@@ -32,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    backend = get_backend(args.backend)
+    backend = get_backend(args.backend, graphs=not args.no_graph)
     recipe, folder = chosen(args)
     images = load(args, recipe, folder)
     trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)

@@ -7,8 +7,9 @@ bottom of the house: it imports nothing of nanogan but errors and settings. Read
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -20,7 +21,8 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 
 Shape: TypeAlias = tuple[int, ...]
 
-BACKENDS = ("numpy", "cupy")
+GPU = "cupy"
+BACKENDS = ("numpy", GPU)
 
 
 class Backend:
@@ -30,10 +32,12 @@ class Backend:
     xp: Any = np
     block_size = 2**16
     """How many parameters an optimizer updates at a time: five such blocks (1.3 MiB in float32) stay in caches."""
-    adam_kernel: Callable[..., Any] | None = None
-    """Where there is one: the arithmetic of `optim.Adam.update` as a single kernel, updating p, m and v in place."""
     nan_check_every = 1
     """Check the losses for NaN every this many steps; on a CPU the check is free."""
+    kernels: Mapping[str, Callable[..., Any]] = {}
+    """What computes a `fusible` method here, by its full name, "nanogan.layers.ReLU.forward", with its arguments."""
+    growths = 0
+    """How often a work array has been allocated, by all that computes here: then its address is another one."""
 
     def asarray(self, host: Array) -> Array:
         """The same numbers as an array of this backend. NumPy shares the memory; a GPU copies."""
@@ -44,7 +48,7 @@ class Backend:
         return np.asarray(array)
 
     def take_rows(self, array: Array, rows: Array, out: Array) -> Array:
-        """out = array[rows], for host indices 0 <= rows < len(array), without a temporary array.
+        """out = array[rows], for indices 0 <= rows < len(array), without a temporary array.
 
         NumPy buffers `out` unless told not to check the indices (mode="clip"); CuPy has no such argument.
         """
@@ -60,21 +64,37 @@ class Backend:
     def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
         return self
 
+    # ---- what makes a training step one thing that can be repeated
+
+    def fresh(self, make: Callable[[], Array]) -> Array:
+        """make(), a host array, as an array of this backend: what differs from step to step, like noise and rows.
+
+        Everything that the host has to do anew in each step (draw, count, shuffle) must happen inside such a `make`:
+        where a GPU replays a step, `repeatable` calls each of them again, in the same order, and nothing else.
+        """
+        return self.asarray(make())
+
+    def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
+        """`step`, or what does the same faster from its third call on. It gets its numbers by `fresh`, leaves its
+        results in arrays that last, and doesn't read from the device.
+        """
+        return step
+
 
 NUMPY = Backend()
 
 
-def get_backend(name: str = "numpy") -> Backend:
-    """The backend called `name`, checked to work here.
+def get_backend(name: str = "numpy", *, graphs: bool = True) -> Backend:
+    """The backend called `name`, checked to work here. graphs: whether a GPU replays training steps as CUDA graphs.
 
     Raises InputError with what to install or check if `name` is unknown, or no GPU can be used. It never falls back.
     """
     if name == "numpy":
         return NUMPY
-    if name == "cupy":
+    if name == GPU:
         from .backend_cupy import CupyBackend
 
-        return CupyBackend()
+        return CupyBackend(graphs=graphs)
     raise InputError(f"backend {name!r} is unknown: choose one of {', '.join(BACKENDS)}")
 
 
@@ -83,6 +103,26 @@ def gpu_facts() -> dict[str, str]:
     from .backend_cupy import facts
 
     return facts()
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def fusible(method: Method) -> Method:
+    """Mark a method of a `Workspace` as one formula, which a backend may compute with a kernel of its own.
+
+    The method stands for what is computed, in plain NumPy; `Backend.kernels` may have another how.
+    """
+
+    @functools.wraps(method)
+    def compute(self: Any, *args: Any, **options: Any) -> Any:
+        if kernels := self.backend.kernels:
+            kind = type(self)  # a subclass that somebody else wrote may mean something else
+            if kernel := kernels.get(f"{kind.__module__}.{kind.__name__}.{method.__name__}"):
+                return kernel(self, *args, **options)
+        return method(self, *args, **options)
+
+    return compute  # type: ignore[return-value]
 
 
 class Workspace:
@@ -139,4 +179,5 @@ class Workspace:
         if held is None or held.shape[1:] != shape[1:] or len(held) < shape[0] or held.dtype != dtype:
             allocate = (xp or self.xp).zeros if zeroed else (xp or self.xp).empty
             held = self._buffers[name] = allocate(shape, dtype=dtype)
+            self.backend.growths += 1
         return held if held.shape == shape else held[: shape[0]]

@@ -1,40 +1,49 @@
-"""CuPy's side of the few operations on which it differs from NumPy. The only file that imports cupy.
+"""CuPy's side of the few operations on which it differs from NumPy; with two more files, all that names cupy.
 
-Nothing here has ever run on a GPU: where it was written there is none. The tests hold it to CuPy's recorded interface
-on a strict double, compile its kernel with NVIDIA's compiler, and are the same on a real device: `pytest -m gpu`.
+`backend_cupy_kernels.py` has the formulas that are one kernel each, `backend_cupy_graph.py` what replays a whole step.
+The tests hold all of it to CuPy's recorded interface on a strict double and compile the kernels with NVIDIA's compiler
+and CuPy's options; they are the same on a real device: `pytest -m gpu`.
 """
 
 from __future__ import annotations
 
+import functools
+import os
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from .backend import Array, Backend
+from .backend import Array, Backend, get_backend
+from .backend_cupy_graph import Gemm, Repeated, one_line
+from .backend_cupy_kernels import Kernels
 from .errors import InputError
-
-# optim.Adam.update as one kernel: it reads or writes 7 vectors, instead of the 28 of twelve ufuncs. Each operation is
-# rounded by itself (--fmad=false: no fused multiply-add), so that the numbers are those of the plain form.
-ADAM_INPUTS = "T g, T beta1, T one_minus_beta1, T beta2, T one_minus_beta2, T scale, T offset"
-ADAM_OUTPUTS = "T p, T m, T v"
-ADAM = """
-    m = beta1 * m + one_minus_beta1 * g;
-    v = beta2 * v + one_minus_beta2 * (g * g);
-    p -= m / (sqrt(v) * scale + offset);
-"""
-KERNEL_OPTIONS = ("--fmad=false",)
 
 
 class CupyBackend(Backend):
-    """CuPy on the current CUDA device. Raises InputError, with what to install or check, where that doesn't work."""
+    """CuPy on the current CUDA device. Raises InputError, with what to install or check, if that doesn't work.
+
+    graphs: replay training steps as CUDA graphs. Without them, each kernel of each step is started by Python.
+
+    All of a thread's work runs on one stream, in order, also what is computed with CuPy beside nanogan.
+    """
 
     name = "cupy"
     block_size = 2**62  # one block: a GPU wants few, large kernels
     nan_check_every = 100  # a check waits until the GPU has caught up
 
-    def __init__(self) -> None:
-        self.xp = _working_cupy()
-        self.adam_kernel = self.xp.ElementwiseKernel(
-            ADAM_INPUTS, ADAM_OUTPUTS, ADAM, "nanogan_adam", options=KERNEL_OPTIONS
-        )
+    def __init__(self, *, graphs: bool = True) -> None:
+        self.library = cupy = _working_cupy()
+        self.graphs, self.stream = graphs, _stream(cupy)
+        self.stream.use()
+        self.xp = _with_products(cupy) if graphs else cupy
+        self.formulas = Kernels(cupy)
+        self.kernels = self.formulas.methods()
+        self.recorder: Repeated | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str]]:
+        return functools.partial(get_backend, graphs=self.graphs), (self.name,)
 
     def asarray(self, host: Array) -> Array:
         return self.xp.asarray(host)
@@ -46,7 +55,54 @@ class CupyBackend(Backend):
         return self.xp.take(array, self.xp.asarray(rows), axis=0, out=out)
 
     def synchronize(self) -> None:
-        self.xp.cuda.get_current_stream().synchronize()
+        self.stream.synchronize()
+
+    def fresh(self, make: Callable[[], Array]) -> Array:
+        return self.recorder.fresh(make) if self.recorder else self.asarray(make())
+
+    def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
+        _announce_compiling()
+        return Repeated(self, step) if self.graphs else step
+
+
+KERNELS_OF_A_RECIPE = 30
+
+
+@functools.cache
+def _announce_compiling() -> None:
+    """Say once, on stderr, why the first step takes so long: unless CuPy has kept compiled kernels from another run."""
+    kept = Path(os.environ.get("CUPY_CACHE_DIR", "~/.cupy/kernel_cache")).expanduser()
+    if not kept.is_dir() or sum(1 for _ in kept.iterdir()) < KERNELS_OF_A_RECIPE:
+        print("compiling kernels for this GPU: the first steps take some seconds, once", file=sys.stderr, flush=True)
+
+
+@functools.cache
+def _stream(cupy: Any) -> Any:
+    """The one stream of all backends: nothing waits for anything else. The default stream can't be recorded."""
+    return cupy.cuda.Stream(non_blocking=True)
+
+
+class Module(types.ModuleType):
+    """A module with some of its names replaced."""
+
+    def __init__(self, module: Any, **own: Any) -> None:
+        super().__init__(module.__name__)
+        self.__dict__.update(own, _module=module)
+
+    def __getattr__(self, name: str) -> Any:
+        """The module's own, looked up once."""
+        found = self.__dict__[name] = getattr(self._module, name)
+        return found
+
+
+@functools.cache
+def _with_products(cupy: Any) -> Module:
+    """cupy, with products of matrices that a graph can hold."""
+    try:
+        gemm = Gemm(cupy, _stream(cupy))
+    except (OSError, AttributeError, RuntimeError) as error:
+        raise _unusable(f"cuBLAS can't be called ({one_line(error)}); try --no-graph") from None
+    return Module(cupy, matmul=gemm, dot=gemm.dot)
 
 
 # ---- is there a GPU that works?
@@ -65,7 +121,7 @@ def _working_cupy() -> Any:
         float((x @ x + cupy.tanh(x)).sum())
     except Exception as error:  # CuPy, CUDA and its libraries raise anything from ImportError to MemoryError
         raise _unusable(
-            f"the GPU is there but a small computation on it failed ({_one_line(error)}); "
+            f"the GPU is there but a small computation on it failed ({one_line(error)}); "
             'pip install "cupy-cuda13x[ctk]" or "cupy-cuda12x[ctk]" (as before) adds missing CUDA libraries'
         ) from None
     return cupy
@@ -75,7 +131,7 @@ def _imported_cupy() -> Any:
     try:
         import cupy
     except ImportError as error:
-        what = "not installed" if error.name == "cupy" else f"installed but can't be imported ({_one_line(error)})"
+        what = "not installed" if error.name == "cupy" else f"installed but can't be imported ({one_line(error)})"
         raise _unusable(
             f'CuPy is {what}; pip install "cupy-cuda13x[ctk]" or "cupy-cuda12x[ctk]", by the CUDA version that '
             "nvidia-smi shows"
@@ -98,11 +154,6 @@ def _why_no_device(runtime: Any) -> str:
 
 def _unusable(what_and_what_to_do: str) -> InputError:
     return InputError(f"backend cupy: {what_and_what_to_do}; or use --backend numpy")
-
-
-def _one_line(error: Exception) -> str:
-    """The error's text, which CuPy frames in lines of === and blanks."""
-    return " ".join(word for word in str(error).split() if word.strip("=")) or type(error).__name__
 
 
 def _version(number: int) -> str:
@@ -129,4 +180,5 @@ def facts() -> dict[str, str]:
     free, total = cupy.cuda.Device().mem_info
     name = runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
     device = f"{name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
-    return {**found, "device": device, "--backend cupy": "works, as far as a small computation shows"}
+    works = "works, as far as a small computation shows; steps are replayed as CUDA graphs (unless --no-graph)"
+    return {**found, "device": device, "--backend cupy": works}

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, Shape
+from .backend import Array, Shape, fusible
 from .errors import InputError, ShapeError
 from .initializers import DEFAULT_INIT, Init
 from .layer import Declared, Layer
@@ -87,6 +87,7 @@ class _Convolution(Layer):
         if len(input_shape) != 3 or input_shape[2] != self.c_in:
             raise ShapeError(f"{self}: expected inputs of shape (height, width, {self.c_in}), got {input_shape}")
 
+    @fusible
     def im2col(self, image: Array) -> Array:
         """The patches of the image, with `padding` zeros on each of its sides, as rows: (N h w, k k C)."""
         p, (n, height, width, channels) = self.padding, image.shape
@@ -100,6 +101,7 @@ class _Convolution(Layer):
         copied[...] = patches
         return copied.reshape(len(self.W), -1).T if by_column else copied.reshape(-1, len(self.W))
 
+    @fusible
     def convolve_transposed(self, features: Array, out: Array) -> Array:
         """out = col2im(features W^T), the image, without patches.
 
@@ -109,7 +111,7 @@ class _Convolution(Layer):
             cells[a, b] = sum over t, u of features[a - t, b - u] tiles[t, u]^T      tiles[t, u]: (s s C, F)
 
         That is one product per tile, of all features at once: q - 1 zeros behind each row and each image make a step
-        back by (t, u) the same number of rows everywhere. (A GPU may prefer one large product to q q small ones.)
+        back by (t, u) the same number of rows everywhere.
         """
         n, h, w, depth = features.shape
         s, q = self.stride, -(-self.kernel // self.stride)  # k / s, rounded up
@@ -135,6 +137,7 @@ class _Convolution(Layer):
         padded[:k, :k] = self.W.reshape(k, k, -1, depth)
         return padded.reshape(q, s, q, s, -1, depth).swapaxes(1, 2).reshape(q, q, -1, depth)
 
+    @fusible
     def add_bias(self, y: Array) -> None:
         """y += b, spread over an image first: NumPy then runs along images, not along pixels."""
         if self.bias:

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from .backend import Array, Shape
+from .backend import Array, Shape, fusible
 from .errors import InputError
 from .initializers import DEFAULT_INIT, Init
 from .layer import Declared, Layer, expect_shape
@@ -71,6 +71,7 @@ class ReLU(Layer):
         self.x = x
         return self.xp.maximum(x, 0, out=self.buffer("y", x.shape))
 
+    @fusible
     def backward_input(self, dy: Array) -> Array:
         """dx = dy [x > 0]      (the derivative at the kink, x = 0, is taken as 0)"""
         dx = self.buffer("dx", dy.shape)
@@ -91,12 +92,14 @@ class LeakyReLU(Layer):
         if not 0 <= self.slope <= 1:
             raise InputError(f"{self}: slope must lie in [0, 1]")
 
+    @fusible
     def forward(self, x: Array, training: bool = True) -> Array:
         self.x = x
         y = self.buffer("y", x.shape)
         self.xp.multiply(x, self.slope, out=y)  # slope x
         return self.xp.maximum(x, y, out=y)
 
+    @fusible
     def backward_input(self, dy: Array) -> Array:
         """dx = dy if x > 0, else slope dy"""
         dx = self.buffer("dx", dy.shape)
@@ -115,6 +118,7 @@ class Tanh(Layer):
         self.y = self.buffer("y", x.shape)
         return self.xp.tanh(x, out=self.y)
 
+    @fusible
     def backward_input(self, dy: Array) -> Array:
         """dx = dy (1 - y^2)"""
         dx = self.buffer("dx", dy.shape)
@@ -234,16 +238,17 @@ class Dropout(Layer):
         self.active = training and self.p > 0
         if not self.active:
             return x
-        self.scale = self._draw(x.shape)
+        shape = x.shape
+        self.scale = self.backend.fresh(lambda: self._draw(shape))
         return self.xp.multiply(x, self.scale, out=self.buffer("y", x.shape))
 
     def _draw(self, shape: Shape) -> Array:
-        """m / (1 - p), freshly drawn."""
+        """m / (1 - p), freshly drawn, on the host."""
         host = self.buffer("mask on the host", shape, xp=np)
         self.rng.random(out=host, dtype=host.dtype)  # uniform in [0, 1)
         np.greater_equal(host, self.p, out=host)
         host /= 1 - self.p
-        return self.backend.asarray(host)
+        return host
 
     def backward_input(self, dy: Array) -> Array:
         """dx = dy m / (1 - p)"""

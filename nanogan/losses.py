@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import NUMPY, Array, Backend, Workspace
+from .backend import NUMPY, Array, Backend, Workspace, fusible
 from .errors import ArrayError, InputError, ShapeError
 from .numerics import sigmoid
 from .settings import check_fields
@@ -48,10 +48,12 @@ class Loss(Workspace):
         """Pickled or deep-copied, it is bound anew, with work arrays of its own."""
         return (Loss.bind, (copy(self), self.backend, self.dtype)) if self.is_bound else super().__reduce_ex__(protocol)
 
+    @fusible
     def forward(self, x: Array, t: Array | float) -> Array:
         terms = self.terms(x, self.checked(x, t))
         return terms.mean() if self.reduction == "mean" else terms.sum()
 
+    @fusible
     def backward(self, x: Array, t: Array | float) -> Array:
         """The terms' gradient, divided by their number if the loss is their mean. Valid until the next call."""
         dx = self.gradient(x, self.checked(x, t))
@@ -70,6 +72,10 @@ class Loss(Workspace):
     def probability(self, x: Array) -> Array:
         """What the discriminator's outputs x say: the probability that an image is real."""
         return x
+
+    @fusible
+    def mean_probability(self, x: Array) -> Array:
+        return self.probability(x).mean()
 
     def checked(self, x: Array, t: Array | float) -> Array | float:
         """t. Raises TypeError or ShapeError if x and t don't fit the loss and each other: nothing is broadcast."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
-from .backend import Array, Shape
+from .backend import Array, Shape, fusible
 from .errors import InputError, ShapeError
 from .initializers import ones, zeros
 from .layer import Declared, Layer
@@ -55,26 +55,26 @@ class BatchNorm(Layer):
         return input_shape
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        self.training = training
-        self.M = x.size // self.channels
-        mean = self._mean(x) if training else self.running_mean
+        self.training, self.M = training, x.size // self.channels
+        if training and self.M < 2:
+            raise InputError(f"{self}: one number a channel has no variance; train on batches of 2 or more")
+        return self._normalise(x)
+
+    @fusible
+    def _normalise(self, x: Array) -> Array:
+        mean = self._sums(x) / self.M if self.training else self.running_mean
         deviation = self.deviation = self.buffer("deviation", x.shape)
         self.xp.subtract(x, self._spread(mean), out=deviation)
-        var = self._var(deviation) if training else self.running_var
+        var = self._var(deviation) if self.training else self.running_var
         self.std = self.xp.sqrt(var + self.eps)
         y = self.buffer("y", x.shape)
         self.xp.multiply(deviation, self._spread(self.gamma / self.std), out=y)
         y += self._spread(self.beta)
-        if training:
+        if self.training:
             unbiased = self.M / (self.M - 1) * var
             for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
                 running += self.momentum * (batch - running)
         return y
-
-    def _mean(self, x: Array) -> Array:
-        if self.M < 2:
-            raise InputError(f"{self}: one number a channel has no variance; train on batches of 2 or more")
-        return self._sums(x) / self.M
 
     def _var(self, deviation: Array) -> Array:
         """The mean of deviation^2. (That of x^2, less mean^2, would save a pass and lose the digits of a small var.)"""
@@ -108,6 +108,7 @@ class BatchNorm(Layer):
         """Both from one pair of sums."""
         return self._input_gradient(dy, *self._params_gradient(dy, self.dgamma, self.dbeta))
 
+    @fusible
     def _params_gradient(
         self, dy: Array, dgamma: Array | None = None, dbeta: Array | None = None
     ) -> tuple[Array, Array]:
@@ -115,6 +116,7 @@ class BatchNorm(Layer):
         of_products = channel_sums_of_products(self.xp, dy, self.deviation)
         return self.xp.divide(of_products, self.std, out=dgamma), self._sums(dy, out=dbeta)
 
+    @fusible
     def _input_gradient(self, dy: Array, dgamma: Array, dbeta: Array) -> Array:
         dx = self.buffer("dx", dy.shape)
         if not self.training:

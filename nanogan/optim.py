@@ -11,7 +11,9 @@ from copy import copy
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from .backend import Array, Backend, Workspace
+import numpy as np
+
+from .backend import Array, Backend, Workspace, fusible
 from .errors import InputError
 from .settings import check_fields
 
@@ -74,13 +76,22 @@ class Optimizer(Workspace):
 
     def step(self) -> None:
         """One update of all parameters from the gradients that are there now."""
-        self.t += 1
+        numbers = self.backend.fresh(self._next_numbers)
         size = self.backend.block_size  # a block of every vector stays in the cache through all passes over it
         for start in range(0, len(self.vectors[0]), size):
             p, g, *moments = (vector[start : start + size] for vector in self.vectors)
             if self.weight_decay:
                 g = self._decay(p, g)
-            self.update(p, g, *moments, work=self.buffer("work", p.shape))
+            self.update(p, g, *moments, numbers=numbers, work=self.buffer("work", p.shape))
+
+    def _next_numbers(self) -> Array:
+        """Counts the step. Its numbers are computed in double precision, whatever the network's."""
+        self.t += 1
+        return np.array(self.numbers(), self.dtype)
+
+    def numbers(self) -> tuple[float, ...]:
+        """What `update` multiplies with in step t and may differ in the next one."""
+        raise NotImplementedError
 
     def _decay(self, p: Array, g: Array) -> Array:
         """g + weight_decay p, in a work array: the network's gradients are not ours to change."""
@@ -89,8 +100,8 @@ class Optimizer(Workspace):
         decayed += g
         return decayed
 
-    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        """Update a block of parameters p and of their moments in place, from the gradients g."""
+    def update(self, p: Array, g: Array, *moments: Array, numbers: Array, work: Array) -> None:
+        """Update a block of parameters p and of their moments in place, from the gradients g and `numbers()`."""
         raise NotImplementedError
 
 
@@ -115,11 +126,15 @@ class SGD(Optimizer):
     momentum: float = 0.0
     moment_names: ClassVar[tuple[str, ...]] = ("v",)
 
-    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        (v,) = moments
-        v *= self.momentum
+    def numbers(self) -> tuple[float, ...]:
+        return self.lr, self.momentum
+
+    @fusible
+    def update(self, p: Array, g: Array, *moments: Array, numbers: Array, work: Array) -> None:
+        (v,), (lr, momentum) = moments, numbers
+        v *= momentum
         v += g
-        self.xp.multiply(v, self.lr, out=work)
+        self.xp.multiply(v, lr, out=work)
         p -= work
 
 
@@ -147,14 +162,15 @@ class Adam(Optimizer):
         if not all(0 <= beta < 1 for beta in self.betas) or self.eps <= 0:
             raise InputError(f"{self}: each beta must lie in [0, 1) and eps must be positive")
 
-    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        xp, (m, v), (beta1, beta2) = self.xp, moments, self.betas
+    def numbers(self) -> tuple[float, ...]:
+        """scale and offset"""
+        beta1, beta2 = self.betas
         rate = self.lr / (1 - beta1**self.t)  # lr m^ = rate m
-        scale = 1 / (rate * math.sqrt(1 - beta2**self.t))
-        offset = self.eps / rate
-        if self.backend.adam_kernel:  # the lines below in one pass over memory
-            self.backend.adam_kernel(g, beta1, 1 - beta1, beta2, 1 - beta2, scale, offset, p, m, v)
-            return
+        return 1 / (rate * math.sqrt(1 - beta2**self.t)), self.eps / rate
+
+    @fusible
+    def update(self, p: Array, g: Array, *moments: Array, numbers: Array, work: Array) -> None:
+        xp, (m, v), (beta1, beta2), (scale, offset) = self.xp, moments, self.betas, numbers
         m *= beta1
         xp.multiply(g, 1 - beta1, out=work)
         m += work  # m <- beta1 m + (1 - beta1) g

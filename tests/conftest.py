@@ -36,7 +36,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 @pytest.fixture
-def device_reads() -> Iterator[double.Reads]:
+def device_reads() -> Iterator[double.Count]:
     """`device_reads.count`, from 0: how often the test has read from the double's device."""
     double.reads.count = 0
     yield double.reads

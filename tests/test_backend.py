@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import double
 import numpy as np
 import pytest
 
+from nanogan import backend_cupy, layers
 from nanogan.backend import NUMPY, Backend, get_backend
 from nanogan.backend_cupy import facts
 from nanogan.errors import InputError
@@ -39,11 +41,53 @@ def test_synchronize_returns(backend: Backend) -> None:
     backend.synchronize()
 
 
-def test_to_host_is_one_read(device_reads: double.Reads) -> None:
+def test_to_host_is_one_read(device_reads: double.Count) -> None:
     backend = double.backend()
     device_reads.count = 0
     backend.to_host(backend.asarray(np.ones(3)))
     assert device_reads.count == 1
+
+
+# ---- what a backend may compute in its own way
+
+
+def test_a_kernel_takes_the_place_of_its_method_and_no_other() -> None:
+    backend = double.backend()
+    x, double.launches.count = backend.asarray(np.ones((2, 3), np.float32)), 0
+
+    class LeakyReLU(layers.LeakyReLU):
+        """Somebody's own, which may have changed what the method uses."""
+
+    results = []
+    for layer, launches in ((layers.LeakyReLU(), 1), (LeakyReLU(), 2)):
+        layer._use(backend, np.float32)
+        double.launches.count = 0
+        results.append(backend.to_host(layer.forward(x)))
+        assert double.launches.count == launches
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+def test_every_kernel_has_its_method() -> None:
+    """And that method is marked: a wrong name would leave the kernel unused, in silence."""
+    for name in double.backend().kernels:
+        module, kind, method = name.rsplit(".", 2)
+        marked = getattr(getattr(importlib.import_module(module), kind), method)
+        assert hasattr(marked, "__wrapped__"), name
+
+
+def test_the_first_steps_say_that_they_compile_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kept, said in ((0, 1), (40, 0)):
+        folder = tmp_path / str(kept)
+        folder.mkdir()
+        for number in range(kept):
+            (folder / f"{number}.cubin").touch()
+        monkeypatch.setenv("CUPY_CACHE_DIR", str(folder))
+        backend_cupy._announce_compiling.cache_clear()
+        for _ in range(2):
+            double.backend().repeatable(lambda: None)
+        assert capsys.readouterr().err.count("compiling kernels") == said
 
 
 # ---- the choice
@@ -65,10 +109,10 @@ def test_an_unknown_backend_names_the_known_ones() -> None:
     assert refusal("torch") == "backend 'torch' is unknown: choose one of numpy, cupy"
 
 
-def test_cupy_is_chosen_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cupy", double.cupy)
-    backend = get_backend("cupy")
-    assert backend.name == "cupy" and backend.xp is double.cupy
+def test_cupy_is_chosen_where_it_works() -> None:
+    with double.installed():
+        backend = get_backend("cupy")
+    assert backend.name == "cupy" and double.is_double(backend)
 
 
 # ---- CuPy's three ways to fail: not there, no device, no libraries
@@ -156,7 +200,9 @@ def test_facts_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
         "CuPy": "14.2.0, made for CUDA 13.0",
         "NVIDIA driver": "for CUDA 13.0",
         "device": "double of a GPU, 3.0 of 4.0 GiB free",
-        "--backend cupy": "works, as far as a small computation shows",
+        "--backend cupy": (
+            "works, as far as a small computation shows; steps are replayed as CUDA graphs (unless --no-graph)"
+        ),
     }
 
 

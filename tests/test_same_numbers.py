@@ -1,7 +1,8 @@
 """Training gives the same numbers on every backend, and never makes the host wait for the device.
 
 The double computes with NumPy, so there the numbers are equal bit for bit, although the code takes other ways: arrays
-are copied to the device, Adam is one kernel over the whole vector. A real GPU adds in another order; it comes close.
+are copied to the device, Adam is one kernel over the whole vector. If sums are added in another order, as convolutions
+and a real GPU do it, the numbers come close.
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ def vanilla(hidden: list[Layer]) -> list[Layer]:
 
 
 GENERATOR: list[Layer] = [Linear(64, 256), ReLU(), Linear(256, 256), ReLU(), Linear(256, 784), Tanh()]
+# No bias before BatchNorm, which takes it away again: its gradient would be 0 but for rounding, and Adam, which divides
+# by the gradient's own size, would move it by +-lr in every step, as the rounding has it.
 UPWARDS: list[Layer] = [
-    *(Linear(64, 7 * 7 * 8), Reshape((7, 7, 8)), BatchNorm(8), ReLU()),
-    *(ConvTranspose2d(8, 8, 4, stride=2, padding=1), BatchNorm(8), ReLU()),
+    *(Linear(64, 7 * 7 * 8, bias=False), Reshape((7, 7, 8)), BatchNorm(8), ReLU()),
+    *(ConvTranspose2d(8, 8, 4, stride=2, padding=1, bias=False), BatchNorm(8), ReLU()),
     *(ConvTranspose2d(8, 1, 4, stride=2, padding=1), Tanh(), Flatten()),
 ]
 DOWNWARDS: list[Layer] = [
     *(Reshape((28, 28, 1)), Conv2d(1, 8, 4, stride=2, padding=1), LeakyReLU()),
-    *(Conv2d(8, 16, 4, stride=2, padding=1), BatchNorm(16), LeakyReLU(), Flatten(), Linear(7 * 7 * 16, 1)),
+    *(Conv2d(8, 16, 4, stride=2, padding=1, bias=False), BatchNorm(16), LeakyReLU(), Flatten(), Linear(784, 1)),
 ]
 SETTINGS = {
     "vanilla": Setting(GENERATOR, vanilla([LeakyReLU()]), BCEWithLogits(), Adam(lr=2e-4)),
@@ -108,14 +111,15 @@ def test_training_is_the_same_on_every_backend(backend: Backend, name: str, dtyp
     for run in runs:
         for _ in range(STEPS):
             run.step()
-    exact = backend is NUMPY or backend.xp is double.cupy
+    in_order = name != "convolutions"  # a GPU multiplies patches, where NumPy adds up shifted products
+    exact = backend is NUMPY or (double.is_double(backend) and in_order)
     for got, expected in zip(runs[0].results(), runs[1].results(), strict=True):
         scale = float(np.abs(expected).max())
         np.testing.assert_allclose(got, expected, rtol=0, atol=0 if exact else scale * TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_training_step_never_reads_from_the_device(name: str, device_reads: double.Reads) -> None:
+def test_a_training_step_never_reads_from_the_device(name: str, device_reads: double.Count) -> None:
     run = Run(SETTINGS[name], double.backend(), "float32")
     device_reads.count = 0
     for _ in range(STEPS):

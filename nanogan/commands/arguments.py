@@ -110,6 +110,9 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: s
     parser.add_argument(
         "--backend", choices=BACKENDS, default="numpy", help="where to compute (default: numpy, the CPU)"
     )
+    parser.add_argument(
+        "--no-graph", action="store_true", help="on a GPU: start every kernel by itself, replay no steps"
+    )
     parser.add_argument("--dtype", choices=("float32", "float64"), help="precision (default: float32)")
     parser.add_argument("--seed", type=seed, metavar="N", help="makes the run repeatable (default: chosen and printed)")
     parser.add_argument("--data", type=file_path, metavar="PATH", help=data)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:  # loaded in the functions, because other commands start faste
 
 DEFAULT = "nanogan"
 """The recipe of a run that names none."""
-NOT_SAVED = ("resume", "allow_change", "quiet", "out", "run", "smaller")  # what doesn't belong to the run itself
+NOT_SAVED = ("resume", "allow_change", "quiet", "out", "run", "smaller", "no_graph")
+"""What doesn't belong to the run itself."""
 
 
 def add_to(commands: Any) -> None:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from ..training.diagnosis import Diagnosis
     from ..training.gan_trainer import Trainer
 
-    backend = get_backend(args.backend)
+    backend = get_backend(args.backend, graphs=not args.no_graph)
     recipe, folder = chosen(args)
     images = load(args, recipe, folder)
     trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)

@@ -100,14 +100,13 @@ class ImageToImageTrainer(BaseTrainer):
             self.shown = {name: text for name, text in self.shown.items() if name != "accuracy"}
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
-        self._follow_schedule()
-        recipe, G, D, loss, rows = self.recipe, self.G, self.D, self.loss, self.batches.next()
+        recipe, G, D, loss, rows = self.recipe, self.G, self.D, self.loss, self.next_rows()
         condition, target = self.next_batch("conditions", rows), self.next_batch("targets", rows)
         fake = G.forward(condition)
         real_pair = concat_channels(D, "real pair", condition, target)
         fake_pair = concat_channels(D, "fake pair", condition, fake)
         d_loss, real_logits, fake_logits = discriminator_gradients(D, loss, real_pair, fake_pair)
-        d_real, d_fake = (loss.probability(logits).mean() for logits in (real_logits, fake_logits))
+        d_real, d_fake = (loss.mean_probability(logits) for logits in (real_logits, fake_logits))
         self.optimizers["D"].step()
         adversarial, l1 = paired_generator_gradients(
             G,
@@ -123,7 +122,7 @@ class ImageToImageTrainer(BaseTrainer):
         self.optimizers["G"].step()
         return d_loss, recipe.adversarial_weight * adversarial + recipe.l1_weight * l1, d_real, d_fake
 
-    def _follow_schedule(self) -> None:
+    def follow_schedule(self) -> None:
         per_epoch = self.batches.steps_per_epoch
         factor = lr_factor(self.recipe.epochs, self.steps, per_epoch)
         if self.shift:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..backend import Array
+import numpy as np
+
+from ..backend import Array, fusible
 from ..errors import InputError
 from ..network import Network
 from ..settings import real
@@ -22,7 +24,7 @@ class MovingAverage:
         decay = real("a moving average's decay", decay)
         if not 0 <= decay < 1:
             raise InputError(f"a moving average's decay must lie in [0, 1), found {decay}")
-        self.decay = decay
+        self.decay, self.backend = decay, followed.backend
         self.network = Network(followed.layers, followed.input_shape, backend=followed.backend, dtype=followed.dtype)
         self.followed = followed
         self.difference = followed.backend.xp.empty_like(followed.params)
@@ -34,11 +36,20 @@ class MovingAverage:
         network, followed = self.network, self.followed
         return (network.params, followed.params), (network.state, followed.state)
 
-    def step(self, t: int) -> None:
-        """Follow the t-th update."""
+    def weight(self, t: int) -> Array:
+        """1 - decay_t, on the host."""
+        return np.array(1 - min(self.decay, t / (t + 9)), self.network.dtype)
+
+    def step(self, weight: Array) -> None:
+        """Follow an update, with its weight."""
         for a, p in self._pairs():
-            difference = self.difference[: len(p)]
-            difference[...] = p
-            difference -= a
-            difference *= 1 - min(self.decay, t / (t + 9))
-            a += difference
+            self.follow(a, p, weight)
+
+    @fusible
+    def follow(self, a: Array, p: Array, weight: Array) -> None:
+        """a <- a + weight (p - a)"""
+        difference = self.difference[: len(p)]
+        difference[...] = p
+        difference -= a
+        difference *= weight
+        a += difference

@@ -47,6 +47,7 @@ def explain(trainer: BaseTrainer, checkpoint: Path) -> str:
 def _repeat(trainer: BaseTrainer, checkpoint: Path, last: int) -> str:
     """What was wrong first on the way from the checkpoint to step `last`."""
     trainer.load(checkpoint)
+    trainer.advance = trainer.compute  # a replayed step can't be looked into
     with watched(trainer.G, "G"), watched(trainer.D, "D"):
         while trainer.steps < last:
             step = trainer.steps + 1

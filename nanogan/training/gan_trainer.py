@@ -76,11 +76,10 @@ class Trainer(BaseTrainer):
         """Algorithm 1 as the recipe has it: the losses of D and G, the means of D(x) and D(G(z))."""
         recipe, G, D, loss = self.recipe, self.G, self.D, self.loss
         G_optimizer, D_optimizer = self.optimizers["G"], self.optimizers["D"]
-        self._follow_schedule()
-        real = self.next_batch("images", self.batches.next())
+        real = self.next_batch("images", self.next_rows())
         fake = G.forward(self.noise())
         d_loss, *logits = discriminator_gradients(D, loss, real, fake, real_label=recipe.real_label)
-        d_real, d_fake = (loss.probability(x).mean() for x in logits)
+        d_real, d_fake = (loss.mean_probability(x) for x in logits)
         if recipe.mean_of_terms:
             D.grads *= 0.5
             d_loss = d_loss * 0.5
@@ -93,10 +92,14 @@ class Trainer(BaseTrainer):
             D_optimizer.step()
         G_optimizer.step()
         if self.ema:
-            self.ema.step(self.steps + 1)
+            self.ema.step(self.backend.fresh(self._ema_weight))
         return d_loss, g_loss, d_real, d_fake
 
-    def _follow_schedule(self) -> None:
+    def _ema_weight(self) -> Array:
+        assert self.ema
+        return self.ema.weight(self.steps + 1)
+
+    def follow_schedule(self) -> None:
         schedule, base = self.recipe.schedule, self.recipe.optimizer
         if schedule is None:
             return
@@ -114,7 +117,7 @@ class Trainer(BaseTrainer):
 
     def noise(self) -> Array:
         """A fresh batch of z."""
-        return self.backend.asarray(self.recipe.draw_noise(self.rng, self.z))
+        return self.backend.fresh(lambda: self.recipe.draw_noise(self.rng, self.z))
 
     def sample(self) -> Array:
         """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""

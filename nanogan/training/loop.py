@@ -132,7 +132,7 @@ class Reports:
 
     def images_per_second(self) -> float:
         """Since the last report."""
-        self.trainer.backend.synchronize()
+        self.trainer.wait()
         images = (self.trainer.steps - self.from_step) * self.trainer.batches.batch_size
         return images / (time.perf_counter() - self.from_time)
 

@@ -76,6 +76,7 @@ class BaseTrainer(State):
         self.seconds = 0.0
         self.rows: list[log.Row] = []
         self.sums = backend.xp.zeros(4)  # of d_loss, g_loss, d_real, d_fake since the epoch began; on the device
+        self.advance = backend.repeatable(self.compute)
 
     # ---- training
 
@@ -88,10 +89,24 @@ class BaseTrainer(State):
         started = time.perf_counter()
         if self.epoch_is_over:
             self.sums[...] = 0
-        for position, value in enumerate(self._update()):
-            self.sums[position] += value
+        self.follow_schedule()
+        self.advance()
         self.steps += 1
         self.seconds += time.perf_counter() - started
+
+    def wait(self) -> None:
+        """Wait until the device has made all steps, which may be some after `step` has returned, and count the time."""
+        started = time.perf_counter()
+        self.backend.synchronize()
+        self.seconds += time.perf_counter() - started
+
+    def compute(self) -> None:
+        """What a step computes, on the device alone: a GPU replays it. See `Backend.repeatable` for what it may do."""
+        for position, value in enumerate(self._update()):
+            self.sums[position] += value
+
+    def follow_schedule(self) -> None:
+        """Set what the coming step's number decides, like the learning rate."""
 
     def _update(self) -> tuple[Array, Array, Array, Array]:
         """One update of both networks: the losses of D and G, the means of what D says of real and of fake images."""
@@ -104,6 +119,10 @@ class BaseTrainer(State):
     def draw_curves(self, path: Path) -> None:
         """Draw the log so far into a picture."""
         raise NotImplementedError(f"{type(self).__name__} has no draw_curves")
+
+    def next_rows(self) -> Array:
+        """Which examples come next: their indices (batch_size,), on the device."""
+        return self.backend.fresh(self.batches.next)
 
     def next_batch(self, name: str, rows: Array) -> Array:
         """These examples of one of the arrays that are trained on."""
@@ -120,6 +139,7 @@ class BaseTrainer(State):
 
         diagnosed: what `diagnosis.py` found; may be left out.
         """
+        self.wait()
         now = {"epoch": self.epoch, "step": self.steps, "seconds": self.seconds}
         row = log.complete({**now, **self.means(), **diagnosed}, self.columns)
         self.rows = [*(old for old in self.rows if old["epoch"] != row["epoch"]), row]

@@ -82,9 +82,9 @@ def test_the_floor_has_the_products_of_a_step() -> None:
     assert facts["copy_MB"] == pytest.approx(7 * 4 * weights / 1e6, rel=1e-5)  # Adam reads 4 vectors and writes 3
 
 
-def test_what_is_timed_runs_on_the_double_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cupy", double.cupy)
-    contender = Nanogan(Setup(RECIPES["dcgan"], 4, backend="cupy"))
+def test_what_is_timed_runs_on_the_double_of_a_gpu() -> None:
+    with double.installed():
+        contender = Nanogan(Setup(RECIPES["dcgan"], 4, backend="cupy"))
     for work in contender.parts().values():
         work(1)
     contender.finish()

@@ -7,18 +7,32 @@ from typing import Any
 
 import numpy as np
 
-from .array import elementwise, ndarray, on_device, read
-from .kernel import ElementwiseKernel
+from . import device
+from .array import _poison, elementwise, ndarray, on_device, read
+from .device import (
+    Event,
+    MemoryPool,
+    Stream,
+    alloc_pinned_memory,
+    get_current_stream,
+    get_elapsed_time,
+    using_allocator,
+)
+from .kernel import ElementwiseKernel, RawKernel, ReductionKernel
 from .manifest import MANIFEST, checked
-
-POISON = 77  # what an uninitialised array of integers holds; floats hold NaN
 
 
 def empty(shape: Any, dtype: Any = float) -> ndarray:
     """Poisoned: who reads it before writing it, sees it."""
-    host = np.empty(shape, dtype)
-    host.fill(np.nan if host.dtype.kind in "fc" else POISON)
+    host = device.allocated(np.empty(shape, dtype))
+    _poison(host)
     return ndarray(host)
+
+
+def zeros(shape: Any, dtype: Any = float) -> ndarray:
+    made = empty(shape, dtype)
+    made[...] = 0
+    return made
 
 
 def empty_like(prototype: ndarray, dtype: Any = None) -> ndarray:
@@ -27,7 +41,9 @@ def empty_like(prototype: ndarray, dtype: Any = None) -> ndarray:
 
 def array(obj: Any, dtype: Any = None) -> ndarray:
     """A copy on the device, of a host array too: this and asarray are the only ways there."""
-    return ndarray(np.array(obj._host if isinstance(obj, ndarray) else obj, dtype))
+    if isinstance(obj, ndarray):
+        return obj.astype(obj.dtype if dtype is None else dtype)
+    return ndarray(np.array(device.sent(np.asarray(obj)), dtype))
 
 
 def asarray(a: Any, dtype: Any = None) -> ndarray:
@@ -65,17 +81,6 @@ def is_available() -> bool:
 # ---- cupy.cuda, as far as nanogan asks
 
 
-class Stream:
-    """A queue in which everything has been done already."""
-
-    def synchronize(self) -> None:
-        """Nothing to wait for."""
-
-
-def get_current_stream() -> Stream:
-    return Stream()
-
-
 class Device:
     """The one device there is."""
 
@@ -107,9 +112,11 @@ def by_name(*functions: Any) -> dict[str, Any]:
 
 
 OWN: dict[str, dict[str, Any]] = {
-    "": by_name(empty, empty_like, array, asarray, asnumpy, where, dot, take, is_available, ndarray, ElementwiseKernel)
+    "": by_name(empty, empty_like, zeros, array, asarray, asnumpy, where, dot, take, is_available, ndarray)
+    | by_name(ElementwiseKernel, RawKernel, ReductionKernel)
     | {"__version__": MANIFEST["version"]},
-    "cuda": by_name(get_current_stream, is_available, Device),
+    "cuda": by_name(get_current_stream, get_elapsed_time, is_available, using_allocator, alloc_pinned_memory)
+    | by_name(Device, Event, MemoryPool, Stream),
     "cuda.runtime": by_name(driverGetVersion, runtimeGetVersion, getDeviceCount, getDeviceProperties),
 }
 NUMPY = ("", "linalg", "lib.stride_tricks")

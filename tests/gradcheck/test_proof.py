@@ -46,7 +46,7 @@ class AdamWithoutT(Adam):
 class AdamEpsInside(Adam):
     """Adds eps under the root."""
 
-    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
+    def update(self, p: Array, g: Array, *moments: Array, numbers: Array, work: Array) -> None:
         m, v = moments
         m[...] = self.betas[0] * m + (1 - self.betas[0]) * g
         v[...] = self.betas[1] * v + (1 - self.betas[1]) * g * g
@@ -57,8 +57,8 @@ class AdamEpsInside(Adam):
 class SGDDampened(SGD):
     """Weights the gradient by 1 - momentum."""
 
-    def update(self, p: Array, g: Array, *moments: Array, work: Array) -> None:
-        super().update(p, g * (1 - self.momentum), *moments, work=work)
+    def update(self, p: Array, g: Array, *moments: Array, numbers: Array, work: Array) -> None:
+        super().update(p, g * (1 - self.momentum), *moments, numbers=numbers, work=work)
 
 
 def test_optimizers_are_the_textbooks() -> None:

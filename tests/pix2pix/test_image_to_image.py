@@ -125,14 +125,15 @@ def test_what_the_step_returns(backend: Backend) -> None:
         np.testing.assert_array_equal(host(array), kept)
 
 
-def test_a_step_never_reads_from_the_device_and_computes_the_same_there(device_reads: double.Reads) -> None:
+def test_a_step_never_reads_from_the_device_and_computes_the_same_there(device_reads: double.Count) -> None:
     on_double, on_numpy = Step(IMAGE_TO_IMAGE[1], double.backend()), Step(IMAGE_TO_IMAGE[1])
     device_reads.count = 0
     for step in (on_double, on_numpy):
         for _ in range(3):
             step()
     assert device_reads.count == 0
-    np.testing.assert_array_equal(on_double.backend.to_host(on_double.G.params), on_numpy.G.params)
+    # nearly: there, convolutions multiply patches, so sums are added in another order
+    np.testing.assert_allclose(on_double.backend.to_host(on_double.G.params), on_numpy.G.params, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("model", [dense, unet])
