@@ -36,13 +36,21 @@ def test_the_report_names_everything() -> None:
     assert "CuPy" in found and "--backend cupy" in found
 
 
-def test_it_says_that_no_gpu_was_ever_used() -> None:
-    assert "never been run on a GPU" in doctor.report()
+def test_it_says_how_little_was_tried_on_gpus() -> None:
+    assert "Of GPUs, nanogan has run on one" in doctor.report() and "gpu-check" in doctor.report()
 
 
 def test_it_shows_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", double.cupy)
     assert facts()["device"].startswith("double of a GPU") and facts()["--backend cupy"].startswith("works")
+
+
+@pytest.mark.parametrize("name", ["CUPY_TF32", "CUPY_ENABLE_UMP"])
+def test_it_names_what_changes_a_gpus_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(name, raising=False)
+    assert name not in facts()
+    monkeypatch.setenv(name, "1")
+    assert facts()[name].startswith("1: ") and facts()[name].endswith("; unset it")
 
 
 def test_it_counts_the_threads_of_the_loaded_library() -> None:
