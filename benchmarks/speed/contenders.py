@@ -10,7 +10,7 @@ from .reference import Contender, Missing, Setup
 
 OURS = "nanogan"
 NAIVE = "naive NumPy"
-TORCH = ("PyTorch eager", "PyTorch fused", "PyTorch careful", "PyTorch compiled")
+TORCH = ("PyTorch eager", "PyTorch fused", "PyTorch careful", "PyTorch compiled", "PyTorch graphed")
 JAX = "JAX jit"
 KERAS = {"Keras on PyTorch": "torch", "Keras on JAX": "jax", "Keras on TensorFlow": "tensorflow"}
 

@@ -52,8 +52,9 @@ class Options:
         return Setup(recipe, batch_size, self.backend, self.threads, self.clock)
 
     def contenders(self, names: tuple[str, ...]) -> list[str]:
-        """Of these, those that make sense: on a GPU no NumPy, in a quick look nothing that compiles for long."""
-        without = {*(LADDER if self.backend == "cupy" else ()), *(("PyTorch compiled",) if self.quick else ())}
+        """Of these, those that make sense: on a GPU no NumPy, on a CPU no graph, in a quick look no compiling."""
+        without = {*(LADDER if self.backend == "cupy" else ("PyTorch graphed",))}
+        without |= {"PyTorch compiled"} if self.quick else set()
         chosen = names if self.only is None else (OURS, *self.only)
         return [name for name in names if name in chosen and name not in without]
 

@@ -12,7 +12,7 @@ from .tables import exponent
 
 COLOURS = {
     **{OURS: "C3", NAIVE: "C7", JAX: "C5"},
-    **dict(zip(TORCH, ("C0", "C1", "C2", "C4"), strict=True)),
+    **dict(zip(TORCH, ("C0", "C1", "C2", "C4", "navy"), strict=True)),
     **dict(zip(KERAS, ("C6", "C8", "C9"), strict=True)),
 }
 FLOOR = {"color": "black", "linestyle": ":", "label": "floor"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +27,13 @@ class Form:
     """fused: an optimizer that updates all parameters in one call.
     careful: no gradient is computed that nobody needs, and real and fake go through D as one batch where that is right.
     compiled: G and both losses go through torch.compile.
+    graphed: the step is recorded once, as a CUDA graph, and replayed.
     """
 
     fused: bool = False
     careful: bool = False
     compiled: bool = False
+    graphed: bool = False
 
 
 FORMS = {
@@ -38,6 +41,7 @@ FORMS = {
     "PyTorch fused": Form(fused=True),
     "PyTorch careful": Form(fused=True, careful=True),
     "PyTorch compiled": Form(fused=True, careful=True, compiled=True),
+    "PyTorch graphed": Form(fused=True, careful=True, graphed=True),
 }
 
 
@@ -47,6 +51,8 @@ class PyTorch(Contender):
         if form.compiled and not any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
             raise Missing("torch.compile needs a C++ compiler")
         self.device = "cpu" if setup.backend == "numpy" else "cuda"
+        if form.graphed and self.device == "cpu":
+            raise Missing("a CUDA graph needs a GPU")
         torch.set_num_threads(setup.threads)
         recipe, trainer = self.recipe, setup.trainer()
         self.compiles = form.compiled
@@ -63,7 +69,9 @@ class PyTorch(Contender):
     def _optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         settings, fused = self.recipe.optimizer, self.form.fused or None
         if isinstance(settings, optim.Adam):
-            return torch.optim.Adam(parameters, settings.lr, settings.betas, settings.eps, fused=fused)
+            return torch.optim.Adam(
+                parameters, settings.lr, settings.betas, settings.eps, fused=fused, capturable=self.form.graphed
+            )
         assert isinstance(settings, optim.SGD)
         return torch.optim.SGD(parameters, settings.lr, settings.momentum, fused=fused)
 
@@ -74,9 +82,27 @@ class PyTorch(Contender):
         return float(d_loss), float(g_loss)
 
     def run(self, steps: int) -> None:
+        step = self.recorded if self.form.graphed else self.one_step
         for _ in range(steps):
-            rows = torch.randint(len(self.images), (self.setup.batch_size,), device=self.device)
-            self._step(self.images[rows], self._noise(), None if self.recipe.same_fake else self._noise())
+            step()
+
+    def one_step(self) -> None:
+        rows = torch.randint(len(self.images), (self.setup.batch_size,), device=self.device)
+        self._step(self.images[rows], self._noise(), None if self.recipe.same_fake else self._noise())
+
+    @functools.cached_property
+    def recorded(self) -> Callable[[], None]:
+        """One step as a graph; before, a few on a stream beside the default one, as PyTorch's manual has it."""
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(3):
+                self.one_step()
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.one_step()
+        return graph.replay
 
     def finish(self) -> None:
         if self.device == "cuda":
