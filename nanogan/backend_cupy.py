@@ -26,7 +26,8 @@ class CupyBackend(Backend):
 
     graphs: replay training steps as CUDA graphs. Without them, each kernel of each step is started by Python.
 
-    All of a thread's work runs on one stream, in order, also what is computed with CuPy beside nanogan.
+    All work runs on one stream, in order, also what is computed with CuPy beside nanogan. CuPy keeps the current stream
+    per thread, so every way onto or off the device makes sure of it.
     """
 
     name = "cupy"
@@ -46,13 +47,15 @@ class CupyBackend(Backend):
         return functools.partial(get_backend, graphs=self.graphs), (self.name,)
 
     def asarray(self, host: Array) -> Array:
+        self.stream.use()
         return self.xp.asarray(host)
 
     def to_host(self, array: Array) -> Array:
+        self.stream.use()
         return self.xp.asnumpy(array)
 
     def take_rows(self, array: Array, rows: Array, out: Array) -> Array:
-        return self.xp.take(array, self.xp.asarray(rows), axis=0, out=out)
+        return self.xp.take(array, self.asarray(rows), axis=0, out=out)
 
     def synchronize(self) -> None:
         self.stream.synchronize()
@@ -61,6 +64,7 @@ class CupyBackend(Backend):
         return self.recorder.fresh(make) if self.recorder else self.asarray(make())
 
     def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
+        self.stream.use()
         _announce_compiling()
         return Repeated(self, step) if self.graphs else step
 

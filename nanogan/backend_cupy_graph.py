@@ -161,6 +161,7 @@ class Repeated:
         return Repeated, (self.backend, self.step)
 
     def __call__(self) -> None:
+        self.backend.stream.use()
         if self.backend.growths != self.growths:
             self._run()
         elif self.graph is None:

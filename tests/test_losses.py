@@ -78,6 +78,7 @@ def test_value_and_slope_are_the_textbooks(case: LossCase, reduction: str, backe
 def test_float32_stays_finite_at_any_magnitude(case: LossCase, t: float, backend: Backend, data: Any) -> None:
     """Warnings are errors, so that none is given either."""
     x, _ = drawn(data, case, np.float32)
+    x[np.abs(x) < np.finfo(np.float32).tiny] = 0  # CuPy's kernels flush subnormals to 0
     loss = case.loss().bind(backend, np.float32)
     value, dx = loss.forward(backend.asarray(x), t), loss.backward(backend.asarray(x), t)
     assert value.dtype == dx.dtype == np.float32
