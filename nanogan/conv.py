@@ -1,12 +1,12 @@
-"""Convolution and its transpose. Forward, a convolution multiplies patches; back, it needs none.
+"""Convolution and its transpose. Forward, a convolution multiplies patches; its dx needs none.
 
-Cut a k x k patch out of an image (N, H, W, C) wherever the kernel is placed, and let every patch be one row of k k C
+Cut a k x k patch out of an image (N, H, W, C) at every position of the kernel, and make each patch one row of k k C
 values. Then a convolution is `Linear` on patches, with the derivatives of `Linear`:
 
     y = im2col(x) W        dW = im2col(x)^T dy        dx = col2im(dy W^T)
 
 im2col copies every value of the image to the patches it belongs to; col2im, its transpose, adds every patch back to
-where it came from. `convolve_transposed` computes dx with neither: it adds up products of shifted dy, which is the same
+where it came from. `convolve_transposed` needs neither for dx: it adds up products of shifted dy, which is the same
 sum in another order (docs/backprop.md). A transposed convolution runs the three the other way round: its forward pass
 is the convolution's dx, and its dx the convolution's y. Read `norm.py` next.
 """
@@ -27,7 +27,7 @@ from .settings import check_fields
 
 
 def windows(xp: Any, image: Array, kernel: int, stride: int) -> Array:
-    """All patches of an image as a view, nothing copied: (N, H, W, C) -> (N, h, w, k, k, C).
+    """All patches of an image as a view, without copying: (N, H, W, C) -> (N, h, w, k, k, C).
 
     [n, i, j] is the patch whose corner lies at (i stride, j stride); h = (H - k) // stride + 1, and w likewise.
     """
@@ -42,7 +42,7 @@ def windows(xp: Any, image: Array, kernel: int, stride: int) -> Array:
 
 
 def depth_to_space(cells: Array, out: Array, padding: int) -> None:
-    """Lay cells (N, a, b, s, s, C) out as an image; out: (N, H, W, C), what is left of it without its padding.
+    """Arrange cells (N, a, b, s, s, C) as an image and crop its padding; out: (N, H, W, C), the cropped image.
 
     The pixels (i, j) of all cells are every s-th pixel of the image, down and right.
     """
@@ -56,7 +56,7 @@ def depth_to_space(cells: Array, out: Array, padding: int) -> None:
 
 @dataclass
 class _Convolution(Layer):
-    """What both share. image: (N, H, W, C)   features: (N, h, w, F), a row for each patch   W: (k k C, F)"""
+    """The common part. image: (N, H, W, C)   features: (N, h, w, F), a row for each patch   W: (k k C, F)"""
 
     c_in: int
     c_out: int
@@ -77,7 +77,7 @@ class _Convolution(Layer):
         raise NotImplementedError
 
     def declare(self) -> dict[str, Declared]:
-        """Fans as PyTorch counts them, also for the transposed convolution: fan_in = k k C, fan_out = k k F."""
+        """Fans counted like PyTorch's, for the transposed convolution too: fan_in = k k C, fan_out = k k F."""
         fan_in, features = self.weight_shape()
         W = Declared((fan_in, features), self.init.weight(fan_in, self.kernel**2 * features))
         b = Declared((self.c_out,), self.init.bias(fan_in))
@@ -92,7 +92,7 @@ class _Convolution(Layer):
         """The patches of the image, with `padding` zeros on each of its sides, as rows: (N h w, k k C)."""
         p, (n, height, width, channels) = self.padding, image.shape
         padded = self.buffer("padded", (n, height + 2 * p, width + 2 * p, channels), zeroed=True)
-        padded[:, p : p + height, p : p + width] = image  # nobody writes the border
+        padded[:, p : p + height, p : p + width] = image  # the border stays zero
         patches = windows(self.xp, padded, self.kernel, self.stride)
         by_column = channels <= 2  # a row of a patch is too short for a fast copy: copy along rows of the image instead
         if by_column:
@@ -110,8 +110,8 @@ class _Convolution(Layer):
 
             cells[a, b] = sum over t, u of features[a - t, b - u] tiles[t, u]^T      tiles[t, u]: (s s C, F)
 
-        That is one product per tile, of all features at once: q - 1 zeros behind each row and each image make a step
-        back by (t, u) the same number of rows everywhere.
+        That is one product per tile, of all features at once: with q - 1 zero cells after each row and each image,
+        moving back by (t, u) is the same row shift everywhere.
         """
         n, h, w, depth = features.shape
         s, q = self.stride, -(-self.kernel // self.stride)  # k / s, rounded up
@@ -139,7 +139,7 @@ class _Convolution(Layer):
 
     @fusible
     def add_bias(self, y: Array) -> None:
-        """y += b, spread over an image first: NumPy then runs along images, not along pixels."""
+        """y += b, with b first copied to every pixel of an image, so that NumPy's inner loop is long."""
         if self.bias:
             spread = self.buffer("b of each pixel", y.shape[1:])
             spread[...] = self.b
@@ -188,12 +188,12 @@ class Conv2d(_Convolution):
 
 @dataclass
 class ConvTranspose2d(_Convolution):
-    """y = col2im(x W^T) + b: what a convolution from y's shape to x's would pass back as its dx.
+    """y = col2im(x W^T) + b: what a convolution from y's shape to x's computes as its dx.
 
     x: (N, h, w, c_in)   W: (k k c_out, c_in)   b: (c_out)
     y: (N, H, W, c_out) with H = (h - 1) stride - 2 padding + k + output_padding, and W likewise
 
-    With a stride, convolutions of images of several sizes give the same h; output_padding says which of them is meant.
+    With stride > 1, images of several heights H convolve to the same h; output_padding chooses one of them.
     """
 
     _: KW_ONLY

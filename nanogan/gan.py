@@ -14,9 +14,9 @@ is ln 2 = 0.693. A training step is the gradients and an update of D, then the g
     generator_gradients(G, D, loss, fake)
     G_adam.step()
 
-The variants are lines left out or moved. Without the second `fake = ...`, G is trained on the images that D has just
-seen. With both updates at the end, both players move from the same point. Read `conv.py` next, which has the layers
-that see an image as an image.
+Variants leave out or move a line. Without the second `fake = ...`, G is trained on the images that D has just
+seen. With both `step()` calls last, the updates are simultaneous. Read `conv.py` next, which has the layers
+that work on images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .network import Network
 def discriminator_gradients(
     D: Network, loss: Loss, real: Array, fake: Array, *, real_label: float = 1.0
 ) -> tuple[Array, Array, Array]:
-    """Leave the gradients of L(D(real), real_label) + L(D(fake), 0) in D.grads.
+    """Write the gradients of L(D(real), real_label) + L(D(fake), 0) to D.grads.
 
     real, fake: a batch each, (N, ...). To D, fake images are constants: nothing flows back into G (what other
     libraries call detach). real_label: below 1, one-sided label smoothing (Salimans et al. 2016, 3.4).
@@ -40,7 +40,7 @@ def discriminator_gradients(
 
 
 def _as_one_batch(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:
-    """Real and fake in one batch of 2N: half as many products, each twice as large."""
+    """Real and fake in one batch of 2N: half as many matrix products, each twice as large, which is faster."""
     n = len(real)
     D.expect_input(real)
     D.expect_input(fake)
@@ -61,8 +61,8 @@ def _one_after_the_other(
 ) -> tuple[Array, Array, Array]:
     """Real images, then fake ones, their gradients added: for a D with batch statistics or packs.
 
-    In one batch, BatchNorm would normalise each kind by the mean of both. D would learn to judge batches of which one
-    half is real, and in the generator's step be asked about one in which nothing is. A pack at the seam would hold both
+    In one batch, BatchNorm would normalise each kind by the mean of both. D would train on batches that are half real,
+    but in the generator's step it would see a batch with no real image. A pack across the boundary would hold both
     kinds.
     """
     real_logits = D.forward(real).copy()  # the next forward pass overwrites it
@@ -76,11 +76,11 @@ def _one_after_the_other(
 
 
 def generator_gradients(G: Network, D: Network, loss: Loss, fake: Array, *, saturating: bool = False) -> Array:
-    """Leave the gradients of L(D(fake), 1) in G.grads. Returns this loss.
+    """Write the gradients of L(D(fake), 1) to G.grads. Returns this loss.
 
     They flow through D to its input, the images, and on into G. D's own gradients are never computed.
 
-    fake: what G's last forward pass returned, because G's backward pass uses what that one kept.
+    fake: the output of G's last forward pass, because G's backward pass uses what that pass stored.
     saturating: the minimax form, which makes log(1 - D(G(z))) small. Its gradient all but vanishes while D tells fake
     images from real ones with certainty, so no recipe uses it.
     """

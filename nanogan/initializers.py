@@ -1,4 +1,4 @@
-"""First values of weights and biases: what a layer's `init` can be."""
+"""Initial values of weights and biases: what a layer's `init` can be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .backend import Array, Shape
 from .settings import check_fields
 
 Draw: TypeAlias = "Callable[[np.random.Generator, Shape], Array]"
-"""Makes first values of a shape, on the host."""
+"""Draws the initial values of an array of a given shape, on the CPU."""
 
 
 def zeros(rng: np.random.Generator, shape: Shape) -> Array:
@@ -42,7 +42,7 @@ class FanIn:
 
 @dataclass(frozen=True)
 class _ZeroBias:
-    """Weights as the subclass says, biases zero."""
+    """Weights from the subclass, biases zero."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -1,22 +1,24 @@
 """The contract that every layer keeps.
 
-A layer is three verbs, written so that each derivative stands directly under its function:
+A layer has three methods, written so that each derivative stands directly below its function:
 
     forward(x, training=True) -> y      computes y, keeps what the backward pass needs
     backward_params(dy)                 writes dW, db ... (overwrites: there is nothing to zero)
     backward_input(dy) -> dx            returns d(loss)/dx
 
-`backward(dy)` is the two together. The split is what makes a GAN cheap: the generator's gradient flows *through* the
+`backward(dy)` does both. The split is what makes a GAN cheap: the generator's gradient flows *through* the
 discriminator by `backward_input`, and the discriminator's own gradients are never computed.
 
 In every formula dx, dy, dW, db mean d(loss)/d(that).
 
 A layer is created as a description (`Linear(64, 256)`: its fields and nothing else) and becomes useful when a `Network`
-binds it, that is, gives it a backend, a dtype, a random generator and views into the flat vectors of parameters,
-gradients and state. A declared parameter `W` is then `self.W`, and its gradient `self.dW`.
+binds it, that is, gives it a backend, a dtype, a random generator and views into the network's flat vectors:
+parameters, gradients, and state, which is kept but not learned, such as running means. A declared parameter `W` is then `self.W`,
+and its gradient `self.dW`.
 
-Rules, each held by a test: a layer writes only its own work arrays and gradients, never `x` or `dy`; what it returns is
-valid until it computes the same thing again; batches may shrink and grow. Read `layers.py` next.
+`self.xp` is the array module, NumPy or CuPy, and `self.buffer(name, shape)` a work array that the layer reuses in every
+step (`backend.py`). So a layer's next such call overwrites what it has returned: copy what you keep. Two more rules,
+each held by a test: a layer never writes to `x` or `dy`, and the batch size may change. Read `layers.py` next.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from .initializers import Draw, zeros
 
 
 class Declared(NamedTuple):
-    """An array that a layer wants to have: its shape, how its first values are drawn, and whether it is learned."""
+    """An array that a layer asks for: its shape, how its initial values are drawn, and whether it is learned."""
 
     shape: Shape
     first: Draw = zeros
@@ -41,7 +43,7 @@ class Declared(NamedTuple):
 
 
 Memory: TypeAlias = "Iterator[tuple[Array, Array]]"
-"""For one declared array after the other, the memory of its values and of its gradient: pieces of flat vectors."""
+"""For each declared array in turn, the memory for its values and its gradient: slices of the flat vectors."""
 
 
 class Layer(Workspace):
@@ -52,7 +54,7 @@ class Layer(Workspace):
     """True if the output for one row depends on the other rows of the batch (batch statistics, packs)."""
 
     def __getattr__(self, name: str) -> Array:
-        """Only called if `name` was never set: a typing mistake, or too early."""
+        """Only called if `name` was never set: a misspelled name, or a layer that isn't bound yet."""
         raise AttributeError(f"{type(self).__name__} has no {name!r} (W, dW and so on exist once a Network binds it)")
 
     def declare(self) -> dict[str, Declared]:
@@ -77,7 +79,7 @@ class Layer(Workspace):
         return self.backward_input(dy)
 
     def bind(self, backend: Backend, dtype: Any, rng: np.random.Generator, memory: Memory) -> None:
-        """Take the next pieces of the network's flat vectors, and fill in first values."""
+        """Take the next slices of the network's flat vectors and fill in the initial values."""
         self._use(backend, dtype)
         self.rng = rng
         for name, (shape, first, learned) in self.declare().items():

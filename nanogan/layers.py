@@ -1,8 +1,8 @@
 """The layers of a fully connected GAN, each with its formula, its forward pass and its derivative.
 
 Results go to reused work arrays with `out=`, one call per line, so that a step allocates nothing; the plain expression
-stands at the right or in the docstring. `tests/textbook.py` has the textbook form of each. Read `network.py` next,
-which runs layers in order.
+stands to the right or in the docstring. `tests/textbook.py` has the textbook form of each. Layers that
+only rearrange values are in `reshape.py`. Read `network.py` next, which runs layers in order.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Linear(Layer):
     def backward_input(self, dy: Array) -> Array:
         """dx = dy W^T"""
         dx = self.buffer("dx", self.x.shape)
-        return self.xp.dot(dy, self.W.T, out=dx)  # dy @ W.T (where n_out = 1, matmul takes five times as long)
+        return self.xp.dot(dy, self.W.T, out=dx)  # dy @ W.T (if n_out = 1, matmul takes five times as long)
 
 
 @dataclass
@@ -130,7 +130,7 @@ class Tanh(Layer):
 
 @dataclass
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)), elementwise; in (0, 1). `numerics.sigmoid` explains the form that is computed."""
+    """y = 1 / (1 + exp(-x)), elementwise; in (0, 1). `numerics.sigmoid` explains why it is computed in this form."""
 
     def forward(self, x: Array, training: bool = True) -> Array:
         y, e = self.buffer("y", x.shape), self.buffer("e", x.shape)
@@ -201,7 +201,7 @@ class Maxout(Layer):
         return self._input_gradient(dlines)
 
     def _dlines(self, dy: Array) -> Array:
-        """d(loss)/d(x W + b), (N, pieces n_out): dy for the piece that is the maximum (the first of several), else 0"""
+        """d(loss)/d(x W + b), (N, pieces n_out): dy for the piece that is the maximum (on a tie, the first), else 0"""
         dlines, won = self.buffer("dlines", self.lines.shape), self.buffer("won", dy.shape, dtype=bool)
         left = self.buffer("left", dy.shape)
         left[...] = dy
@@ -223,8 +223,8 @@ class Maxout(Layer):
 class Dropout(Layer):
     """In training y = x m / (1 - p), each m 0 with probability p, else 1; in evaluation y = x.
 
-    Dividing by 1 - p keeps the expectation of y equal to x (Srivastava et al. 2014, section 10, as PyTorch does it).
-    The mask is drawn on the host, from the network's generator, so that a seed means the same on every backend.
+    Dividing by 1 - p keeps the expectation of y equal to x (Srivastava et al. 2014, section 10; PyTorch does the same).
+    The mask is drawn on the CPU by the network's random generator, so a seed gives the same mask on every backend.
     """
 
     p: float

@@ -1,11 +1,11 @@
-"""What the networks are trained to make small: each loss as a value and its derivative.
+"""The losses that training minimises, each with its value and its derivative.
 
-x is what a network gave, t the target (an array like x, or a number for all of it: 1.0 real, 0.0 fake).
+x is the network's output, t the target: an array like x, or one number for all of x (1.0 real, 0.0 fake).
 
-    forward(x, t) -> value      a number, as an array of no axes on the backend; float(value) waits for a GPU
+    forward(x, t) -> value      a 0-d array on the backend; float(value) waits for a GPU
     backward(x, t) -> dx        d(value)/dx, like x
 
-Neither keeps anything for the other, so they may be called in any order. Read `optim.py` next.
+Neither stores anything for the other, so they can be called in any order. Read `optim.py` next.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .settings import check_fields
 class Loss(Workspace):
     """Base of the losses: one term per value of x, then their mean over all values ("mean") or their sum ("sum").
 
-    A loss computes in float32 on NumPy; `bind` gives one that computes elsewhere.
+    A loss computes in float32 on NumPy; `bind` returns a copy for another backend or dtype.
     """
 
     _: KW_ONLY
@@ -55,7 +55,7 @@ class Loss(Workspace):
 
     @fusible
     def backward(self, x: Array, t: Array | float) -> Array:
-        """The terms' gradient, divided by their number if the loss is their mean. Valid until the next call."""
+        """The terms' gradient, divided by the number of terms if the loss is their mean. Valid until the next call."""
         dx = self.gradient(x, self.checked(x, t))
         if self.reduction == "mean":
             dx /= x.size
@@ -70,7 +70,7 @@ class Loss(Workspace):
         raise NotImplementedError
 
     def probability(self, x: Array) -> Array:
-        """What the discriminator's outputs x say: the probability that an image is real."""
+        """The probability that an image is real, according to the discriminator's outputs x."""
         return x
 
     @fusible
@@ -112,7 +112,7 @@ class BCEWithLogits(Loss):
 class BCE(Loss):
     """Binary cross-entropy of a probability x in [0, 1]:  -t log x - (1 - t) log(1 - x)
 
-    Each log is clamped at -100, like in PyTorch's BCELoss, so that x = 0 and x = 1 give a finite loss. Prefer
+    Each log is clamped at -100, as in PyTorch's BCELoss, so that x = 0 and x = 1 give a finite loss. Prefer
     BCEWithLogits: a sigmoid that has rounded to 0 or 1 has lost the gradient that this loss would need.
     """
 
@@ -120,7 +120,7 @@ class BCE(Loss):
         return -(t * self._log(x) + (1 - t) * self._log(1 - x))
 
     def _log(self, x: Array) -> Array:
-        """max(log x, -100), without asking for the log of 0"""
+        """max(log x, -100), without taking the log of 0"""
         positive = self.xp.maximum(x, float(np.finfo(x.dtype).smallest_subnormal))
         return self.xp.maximum(self.xp.log(positive), -100)
 
@@ -130,9 +130,9 @@ class BCE(Loss):
 
 
 class L1(Loss):
-    """|x - t|: the distance that keeps an image near its target without preferring blur as strongly as MSE.
+    """|x - t|: pulls an image towards its target, and favours blur less than MSE does.
 
-    L1 and MSE see whole images, so their results go to work arrays.
+    L1 and MSE compare whole images, so they write into reused work arrays.
     """
 
     def terms(self, x: Array, t: Array | float) -> Array:
@@ -196,7 +196,7 @@ class CrossEntropy(Loss):
         return t[:, None] == self.xp.arange(x.shape[1])
 
     def checked(self, x: Array, t: Array | float) -> Array | float:
-        """See `Loss`. That 0 <= t < K is not checked, because that would wait for a GPU: another t has no class."""
+        """See `Loss`. That 0 <= t < K is not checked, because that would wait for a GPU: a bad t matches no class."""
         if getattr(x, "dtype", self.dtype) != self.dtype:
             raise ArrayError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
         self.expect_array(f"{self}: expected outputs", x)

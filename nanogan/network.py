@@ -1,4 +1,4 @@
-"""Layers in order, and the flat vectors that hold all their numbers.
+"""Layers in order, and the flat vectors that hold all their values.
 
 A `Network` adds up what its layers declare and allocates three vectors once: `params`, `grads` and `state` (running
 statistics). Each layer works on views of its piece. So an optimizer is one update of one vector, a checkpoint is a few
@@ -37,7 +37,7 @@ def expect_layers(layers: Any) -> list[Layer]:
 class Sequential(Layer):
     """y = layer_n(... layer_2(layer_1(x))): a layer that runs layers in order, and their derivatives in reverse.
 
-    The layers are copied, so one description may stand in several places without sharing its activations.
+    The layers are copied, so one layer object can be listed several times without sharing activations.
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
@@ -47,7 +47,7 @@ class Sequential(Layer):
         self.first_with_params = min(with_params, default=len(self.layers))
 
     def __copy__(self) -> Sequential:
-        """A description again: copies of the layers, bound to nothing."""
+        """An unbound description: copies of the layers."""
         return Sequential(self.layers)
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class Sequential(Layer):
         return x
 
     def backward_params(self, dy: Array) -> None:
-        """Every layer's gradients. Below the first layer that has any, nobody needs a dx, so none is computed."""
+        """Every layer's gradients. The first layer with parameters needs no dx, so none is computed from there down."""
         for layer in reversed(self.layers[self.first_with_params + 1 :]):
             dy = layer.backward(dy)
         for layer in self.layers[self.first_with_params : self.first_with_params + 1]:
@@ -106,10 +106,10 @@ class Sequential(Layer):
 
 
 class Skip(Sequential):
-    """y = x and inner(x), side by side on the last axis: x takes the layers' way and a way around them.
+    """y = x and inner(x), side by side on the last axis: x goes through the layers and also around them.
 
-    Images that are halved on the way in and doubled on the way out, one Skip inside the other, make a U-Net
-    (Ronneberger et al. 2015), as image-to-image networks use it.
+    Nested Skips, each halving the image on the way in and doubling it on the way out, make a U-Net
+    (Ronneberger et al. 2015), which image-to-image networks use.
     """
 
     def __copy__(self) -> Skip:
@@ -134,14 +134,14 @@ class Skip(Sequential):
         super().backward_params(self._inner(dy))
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = dy of x + inner.backward_input(dy of inner(x)): what goes two ways comes back as a sum."""
+        """dx = dy of x + inner.backward_input(dy of inner(x)): the gradients of the two paths add up."""
         return self._joined(dy, super().backward_input(self._inner(dy)))
 
     def backward(self, dy: Array) -> Array:
         return self._joined(dy, super().backward(self._inner(dy)))
 
     def _inner(self, dy: Array) -> Array:
-        """dy of inner(x), copied: products of arrays with gaps would make copies of their own."""
+        """dy of inner(x), copied, because a matrix product of a strided slice would copy it anyway."""
         part = dy[..., self.around :]
         inner = self.buffer("dy of inner", part.shape)
         inner[...] = part
@@ -195,7 +195,7 @@ class Network(Sequential):
     def forward(self, x: Array, training: bool = True) -> Array:
         """The output for a batch x of shape (N, *input_shape), valid until the next forward.
 
-        Raises what `expect_input` does: nothing is cast in silence.
+        Raises what `expect_input` does: nothing is cast silently.
         """
         self.expect_input(x)
         return super().forward(x, training)
@@ -217,7 +217,7 @@ class Network(Sequential):
         return {name: np.array(self.backend.to_host(array)) for name, array in self.arrays().items()}
 
     def load_state_dict(self, values: Mapping[str, Array]) -> None:
-        """Take over what `state_dict` gave. Raises ShapeError, with nothing changed, where names or shapes differ."""
+        """Load what `state_dict` returned. Raises ShapeError, and changes nothing, if names or shapes differ."""
         own = self.arrays()
         if differing := own.keys() ^ values.keys():
             raise ShapeError(f"state_dict: {', '.join(sorted(differing))} in only one of the network and the values")

@@ -1,7 +1,8 @@
-"""Batch normalisation: every channel brought to mean 0 and variance 1 over the batch, then scaled and shifted.
+"""Batch normalisation: every channel is normalised to mean 0 and variance 1 over the batch, then scaled and shifted.
 
 It makes each row's output depend on the other rows of the batch. That is why a discriminator that has it is shown real
-and fake images separately (`gan.py`). Read `recipe.py` next.
+and fake images separately (`gan.py`). This is the end
+of the book; read `recipes/mnist.py` next, which has the GANs to train.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ class BatchNorm(Layer):
 
     x, xhat, y: (N, C) or (N, H, W, C)   mean, var, std, gamma, beta: (C,)
 
-    xhat itself is never stored: x - mean is, and the division by std goes into the factors of a channel.
+    xhat is never stored, only x - mean; the division by std is folded into one factor per channel.
 
-    In training, mean and var are those of the channel's M numbers in the batch, M = N or N H W. In evaluation they are
-    running averages of them (Ioffe and Szegedy 2015, algorithm 2; momentum as PyTorch means it):
+    In training, mean and var are taken over the channel's M values in the batch, M = N or N H W. In evaluation they are
+    running averages of them (Ioffe and Szegedy 2015, algorithm 2; momentum as PyTorch defines it):
 
-        running <- (1 - momentum) running + momentum batch      where var counts as the unbiased M / (M - 1) var
+        running <- (1 - momentum) running + momentum batch      using the unbiased M / (M - 1) var
 
-    Every forward pass in training moves the averages, so those of a discriminator move in the generator's step too,
-    where it sees fake images alone. PyTorch does the same, and no gradient depends on them.
+    Every forward pass in training moves the averages, so a discriminator's averages also move in the generator's step,
+    when it sees only fake images. PyTorch does the same, and no gradient depends on them.
     """
 
     channels: int
@@ -57,7 +58,7 @@ class BatchNorm(Layer):
     def forward(self, x: Array, training: bool = True) -> Array:
         self.training, self.M = training, x.size // self.channels
         if training and self.M < 2:
-            raise InputError(f"{self}: one number a channel has no variance; train on batches of 2 or more")
+            raise InputError(f"{self}: one value per channel has no variance; train on batches of 2 or more")
         return self._normalise(x)
 
     @fusible
@@ -77,14 +78,14 @@ class BatchNorm(Layer):
         return y
 
     def _var(self, deviation: Array) -> Array:
-        """The mean of deviation^2. (That of x^2, less mean^2, would save a pass and lose the digits of a small var.)"""
+        """The mean of deviation^2. (mean(x^2) - mean^2 would save a pass but lose the digits of a small var.)"""
         return channel_sums_of_products(self.xp, deviation, deviation) / self.M
 
     def _sums(self, x: Array, out: Array | None = None) -> Array:
         return channel_sums(x, work=self.buffer("sums over the batch", x.shape[1:]), out=out)
 
     def _spread(self, of_channel: Array) -> Array:
-        """A channel's number at each of its pixels, (C,) -> (H, W, C): NumPy then runs along images, not along pixels.
+        """Each channel's value at every pixel, (C,) -> (H, W, C): NumPy then runs along images, not along pixels.
 
         For 64 images of 14 x 14 x 32 a product takes half the time.
         """
@@ -97,10 +98,10 @@ class BatchNorm(Layer):
         self._params_gradient(dy, self.dgamma, self.dbeta)
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = gamma / std (dy - dbeta / M - xhat dgamma / M)
+        """dx = (gamma / std) (dy - dbeta / M - xhat dgamma / M)
 
-        The last two terms are what x does to mean and var. After a forward pass in evaluation these were constants, and
-        dx = gamma / std dy.
+        The last two terms are x's effect on mean and var. After a forward pass in evaluation these are constants, and
+        dx = (gamma / std) dy.
         """
         return self._input_gradient(dy, *self._params_gradient(dy))
 

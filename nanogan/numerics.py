@@ -1,4 +1,4 @@
-"""Sums and functions in the forms that neither overflow nor lose digits."""
+"""Sums and functions in forms that neither overflow nor lose digits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def sigmoid(xp: Any, x: Array) -> Array:
 
 
 def channel_sums(x: Array, work: Array, out: Array | None = None) -> Array:
-    """The sum over all axes but the last, (C,), of x: (N, C) or (N, H, W, C). work: like x[0]; out: by default new.
+    """The sum over all axes but the last, (C,), of x: (N, C) or (N, H, W, C). work: like x[0]; out: default new.
 
     Two short sums, over the batch and then over the image, instead of one of N H W terms: along a first axis NumPy adds
-    one term after another, so in float32 the error grows with their number. For 64 images of 14 x 14 x 32 it is a tenth
+    one term after another, so in float32 the error grows with the count. For 64 images of 14 x 14 x 32 it is a tenth
     of that of x.sum(axis=(0, 1, 2)), in a fifth of the time.
     """
     x.sum(axis=0, out=work)

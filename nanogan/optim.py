@@ -1,4 +1,4 @@
-"""How a flat vector of parameters follows its gradient: SGD with momentum, and Adam.
+"""How a flat vector of parameters moves against its gradient: SGD with momentum, and Adam.
 
 An optimizer is created as a description (`Adam(lr=2e-4)`) and bound to a network, whose `params` it then updates in
 place from `grads`. Read `gan.py` next.
@@ -30,9 +30,9 @@ class Trainable(Protocol):
 
 @dataclass
 class Optimizer(Workspace):
-    """Base of the optimizers: moments as flat vectors, a step count, and the way through the vectors block by block.
+    """Base of the optimizers: moments as flat vectors, a step count, and the loop over the vectors, block by block.
 
-    lr: the step size. weight_decay: adds weight_decay * p to every gradient (L2, as PyTorch's Adam and SGD).
+    lr: the step size. weight_decay: adds weight_decay * p to every gradient (L2, like PyTorch's Adam and SGD).
     """
 
     _: KW_ONLY
@@ -75,7 +75,7 @@ class Optimizer(Workspace):
         )
 
     def step(self) -> None:
-        """One update of all parameters from the gradients that are there now."""
+        """Update all parameters once from the current gradients."""
         numbers = self.backend.fresh(self._next_numbers)
         size = self.backend.block_size  # a block of every vector stays in the cache through all passes over it
         for start in range(0, len(self.vectors[0]), size):
@@ -94,7 +94,7 @@ class Optimizer(Workspace):
         raise NotImplementedError
 
     def _decay(self, p: Array, g: Array) -> Array:
-        """g + weight_decay p, in a work array: the network's gradients are not ours to change."""
+        """g + weight_decay p, in a work array: an optimizer must not change the gradients."""
         decayed = self.buffer("decayed", p.shape)
         self.xp.multiply(p, self.weight_decay, out=decayed)
         decayed += g
@@ -144,12 +144,12 @@ class Adam(Optimizer):
 
         m <- beta1 m + (1 - beta1) g              mean of the gradient
         v <- beta2 v + (1 - beta2) g^2            mean of its square
-        p <- p - lr m^ / (sqrt(v^) + eps)         m^ = m / (1 - beta1^t),  v^ = v / (1 - beta2^t)
+        p <- p - lr m_hat / (sqrt(v_hat) + eps)   m_hat = m / (1 - beta1^t),  v_hat = v / (1 - beta2^t)
 
     The means start at 0; dividing by 1 - beta^t takes that bias away. eps is added after the root of the *corrected*
-    v^, as the paper and PyTorch do it. The constants are gathered in two numbers, which saves two passes over memory:
+    v_hat, as in the paper and PyTorch. The constants are folded into two scalars, which saves two passes over memory:
 
-        lr m^ / (sqrt(v^) + eps)  =  m / (scale sqrt(v) + offset)
+        lr m_hat / (sqrt(v_hat) + eps)  =  m / (scale sqrt(v) + offset)
     """
 
     _: KW_ONLY

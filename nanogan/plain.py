@@ -47,7 +47,7 @@ class ReLU:  # y = x if x > 0, else slope x
         return np.where(self.x > 0, dy, self.slope * dy)  # dx = dy if x > 0, else slope dy
 
 
-class Tanh:  # y = tanh(x), between -1 and 1, as the pixels are
+class Tanh:  # y = tanh(x), between -1 and 1, like the pixels
     def forward(self, x: Array) -> Array:
         self.y = np.tanh(x)
         return self.y
@@ -68,7 +68,7 @@ class Network:  # y = layer_n(... layer_2(layer_1(x)))
             x = layer.forward(x)
         return x
 
-    def backward_params(self, dy: Array) -> None:  # every dW and db, from the last layer to the first
+    def backward_params(self, dy: Array) -> None:  # every dW and db; each layer's dx is needed on the way
         for layer in reversed(self.layers):
             if isinstance(layer, Linear):
                 layer.backward_params(dy)
@@ -80,13 +80,13 @@ class Network:  # y = layer_n(... layer_2(layer_1(x)))
         return dy
 
 
-def bce(x: Array, t: float) -> tuple[float, Array]:  # the loss of logits x, and dx. t: 1 for real, 0 for fake
+def bce_with_logits(x: Array, t: float) -> tuple[float, Array]:  # the loss of logits x, and dx. t: 1 real, 0 fake
     # binary cross-entropy: -t log p - (1 - t) log(1 - p) = log(1 + e^x) - t x, where p = sigmoid(x) = 1 / (1 + e^-x)
     p = np.exp(-np.logaddexp(0, -x))  # logaddexp(0, x) is log(1 + e^x) without overflow
     return np.mean(np.logaddexp(0, x) - t * x), (p - t) / len(x)  # d/dx log(1 + e^x) = p; the mean divides by N
 
 
-class Adam:  # Kingma and Ba 2015: a step moves every number by about lr, however large or small its gradient is
+class Adam:  # Kingma and Ba 2015: a step moves every parameter by about lr, however large or small its gradient is
     def __init__(self, network: Network, lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8):
         self.network, self.lr, self.beta1, self.beta2, self.eps, self.t = network, lr, beta1, beta2, eps, 0
         self.moments = [(np.zeros_like(p), np.zeros_like(p)) for p in network.params]  # means of g and of g^2
@@ -102,10 +102,10 @@ class Adam:  # Kingma and Ba 2015: a step moves every number by about lr, howeve
 
 
 def discriminator_step(G: Network, D: Network, D_adam: Adam, real: Array, z: Array) -> float:
-    fake = G.forward(z)  # only numbers from here on: no gradient goes back to G
+    fake = G.forward(z)  # to D just an array: nothing calls G.backward_params here, so G gets no gradient
     real_logits, fake_logits = np.split(D.forward(np.concatenate([real, fake])), 2)
-    real_loss, dreal_logits = bce(real_logits, 1)
-    fake_loss, dfake_logits = bce(fake_logits, 0)
+    real_loss, dreal_logits = bce_with_logits(real_logits, 1)
+    fake_loss, dfake_logits = bce_with_logits(fake_logits, 0)
     D.backward_params(np.concatenate([dreal_logits, dfake_logits]))
     D_adam.step()
     return real_loss + fake_loss
@@ -113,7 +113,7 @@ def discriminator_step(G: Network, D: Network, D_adam: Adam, real: Array, z: Arr
 
 def generator_step(G: Network, D: Network, G_adam: Adam, z: Array) -> float:
     fake = G.forward(z)
-    loss, dlogits = bce(D.forward(fake), 1)  # 1: G wants its images to be taken for real
+    loss, dlogits = bce_with_logits(D.forward(fake), 1)  # 1: G wants its images to be taken for real
     dfake = D.backward_input(dlogits)  # the gradient flows through D, and D's own gradients are never computed
     G.backward_params(dfake)
     G_adam.step()
@@ -123,7 +123,7 @@ def generator_step(G: Network, D: Network, G_adam: Adam, z: Array) -> float:
 def train(images: Array, epochs: int, rng: np.random.Generator) -> Network:
     G = Network([Linear(NOISE, 256, rng), ReLU(), Linear(256, 256, rng), ReLU(), Linear(256, 784, rng), Tanh()])
     D = Network([Linear(784, 256, rng), ReLU(0.2), Linear(256, 256, rng), ReLU(0.2), Linear(256, 1, rng)])
-    G_adam, D_adam = (Adam(network, lr=1e-3, beta1=0.5) for network in (G, D))  # 0.5: DCGAN, section 4
+    G_adam, D_adam = (Adam(network, lr=1e-3, beta1=0.5) for network in (G, D))  # as Radford et al. 2016
     for epoch in range(1, epochs + 1):
         order = rng.permutation(len(images))[: len(images) // BATCH * BATCH]  # whole batches
         for rows in order.reshape(-1, BATCH):

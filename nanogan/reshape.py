@@ -1,4 +1,4 @@
-"""Layers that compute nothing: they lay their inputs out anew (Reshape, Flatten), side by side (Pack), or repeated."""
+"""Layers that compute nothing: they reshape inputs (Reshape, Flatten), join them (Pack) or repeat them (Upsample)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .settings import check_fields
 
 
 class _Relayout(Layer):
-    """y = x, with each input laid out in another shape, in the same order."""
+    """y = x, with each input in another shape; its values keep their order."""
 
     def forward(self, x: Array, training: bool = True) -> Array:
         self.input_shape = x.shape
         return x.reshape(len(x), *self.output_shape(x.shape[1:]))
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = dy, laid out as x was"""
+        """dx = dy, in the shape of x"""
         return dy.reshape(self.input_shape)
 
 
@@ -48,10 +48,10 @@ class Flatten(_Relayout):
 
 @dataclass
 class Pack(Layer):
-    """y = every `size` inputs in a row as one, side by side on their last axis: (N, ..., C) -> (N / size, ..., size C)
+    """y = every `size` consecutive inputs joined into one along the last axis: (N, ..., C) -> (N / size, ..., size C)
 
     At the head of a discriminator it makes a packed GAN: D judges `size` samples at once, all real or all generated, so
-    that it sees what no single sample shows, that the generated ones are too much alike (Lin et al. 2018, PacGAN).
+    that it can see what no single sample shows: generated samples that are too much alike (Lin et al. 2018, PacGAN).
     """
 
     size: int
@@ -72,7 +72,7 @@ class Pack(Layer):
         return y.reshape(n, *self.output_shape(shape))
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = dy, cut into what each input gave it"""
+        """dx = dy, split into each input's part"""
         n, channels = len(dy), dy.shape[-1] // self.size
         inputs = dy.reshape(*dy.shape[:-1], self.size, channels)
         dx = self.buffer("dx", (n, self.size, *dy.shape[1:-1], channels))
@@ -82,7 +82,7 @@ class Pack(Layer):
 
 @dataclass
 class Upsample(Layer):
-    """y[n, i, j] = x[n, i // factor, j // factor]: each pixel becomes a square of them (nearest neighbour).
+    """y[n, i, j] = x[n, i // factor, j // factor]: each pixel becomes a square of equal pixels (nearest neighbour).
 
     x: (N, H, W, C)   y: (N, factor H, factor W, C)
     """
@@ -114,5 +114,5 @@ class Upsample(Layer):
         return dx
 
     def _of_each_square(self, y: Array) -> list[Array]:
-        """The first pixels of all squares, the second ones, ...: factor^2 views like x."""
+        """The first pixel of every square, then the second, ...: factor^2 views, each shaped like x."""
         return [y[:, i :: self.factor, j :: self.factor] for i in range(self.factor) for j in range(self.factor)]

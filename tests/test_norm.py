@@ -99,7 +99,7 @@ def test_channel_sums_are_exact_where_one_long_sum_is_not() -> None:
 def test_one_number_a_channel_has_no_variance(backend: Backend) -> None:
     network = Network([BatchNorm(2)], 2, backend=backend)
     one = backend.asarray(np.ones((1, 2), np.float32))
-    with pytest.raises(InputError, match=r"BatchNorm.*one number a channel has no variance; train on batches of 2"):
+    with pytest.raises(InputError, match=r"BatchNorm.*one value per channel has no variance; train on batches of 2"):
         network.forward(one)
     network.forward(one, training=False)
 

@@ -9,7 +9,7 @@ that, at a sample of numbers and along random directions, which move all numbers
 A layer's output is made a loss by a *random* upstream gradient dy: f = sum(y dy). (dy = 1 would not do: where the sum
 of the outputs is constant, as after a batch normalisation, every derivative is 0 and so is every mistake.)
 
-`proof.py` runs the checks over all of nanogan: `python -m nanogan gradcheck`.
+`everything.py` runs the checks over all of nanogan: `python -m nanogan gradcheck`.
 """
 
 from __future__ import annotations

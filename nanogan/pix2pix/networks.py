@@ -1,7 +1,7 @@
 """Networks that turn one picture into another, in two forms: fully connected, and a U-Net judged patch by patch.
 
 Each is an `ImageToImage` recipe, made for the shapes of its pictures. Source: Isola et al. 2017 (pix2pix). Read
-`image_to_image.py` next, which trains them.
+`step.py` next, which has their training step.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Conventions that the sources leave open: LeakyReLU's slope is 0.2, a partial last batch is dropped, every epoch
 shuffles, and a layer starts as PyTorch's does unless the recipe says otherwise. `recipe.py` explains the fields. Read
-`training.py` next, which runs a recipe.
+`training/gan_trainer.py` next, which runs a recipe.
 """
 
 from __future__ import annotations

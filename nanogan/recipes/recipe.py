@@ -1,8 +1,8 @@
-"""What a recipe is: a frozen description of a GAN and its training. `recipes.py` holds the published ones.
+"""What a recipe is: a frozen description of a GAN and its training. `mnist.py` holds the published ones.
 
 A recipe says what the networks are made of, the loss, the optimizer, the batch, the length. Nothing here computes.
 `describe` and `restore` turn one into JSON and back, so that a checkpoint says by itself what it holds. Read
-`recipes.py` next.
+`mnist.py` next.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class ImageToImage:
-    """One way to train a network that turns pictures into others (Isola et al. 2017); `pix2pix.py` makes such recipes.
+    """One way to train a network that turns pictures into others (Isola et al. 2017); see `pix2pix/networks.py`.
 
     generator: from a picture (*input_shape) to one of (*image_shape), channels last, height and width the same.
     discriminator: of both, one beside the other on the channel axis.

@@ -1,6 +1,6 @@
 """A recipe in training: one step of it, the images that a generator draws, and loading a saved generator.
 
-`trainer.py` has what it shares with image to image; the loop over epochs is in `runs.py`.
+`trainer.py` has what it shares with image to image. Read `loop.py` next: the loop over epochs.
 """
 
 from __future__ import annotations
