@@ -12,9 +12,9 @@ discriminator by `backward_input`, and the discriminator's own gradients are nev
 In every formula dx, dy, dW, db mean d(loss)/d(that).
 
 A layer is created as a description (`Linear(64, 256)`: its fields and nothing else) and becomes useful when a `Network`
-binds it, that is, gives it a backend, a dtype, a random generator and views into the network's flat vectors:
-parameters, gradients, and state, which is kept but not learned, such as running means. A declared parameter `W` is then `self.W`,
-and its gradient `self.dW`.
+binds it, that is, gives it a backend, a dtype, a random generator and views into the network's flat vectors of
+parameters, of gradients, and of state, which is kept but not learned, such as running means. A declared parameter `W`
+is then `self.W`, and its gradient `self.dW`.
 
 `self.xp` is the array module, NumPy or CuPy, and `self.buffer(name, shape)` a work array that the layer reuses in every
 step (`backend.py`). So a layer's next such call overwrites what it has returned: copy what you keep. Two more rules,

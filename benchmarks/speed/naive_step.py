@@ -96,7 +96,7 @@ class Net(plain.Network):
 
 
 def bce(p: Array, t: float) -> tuple[float, Array]:
-    """`plain.bce` for probabilities p, which are kept off 0 and 1: the mean loss with target t, and d(loss)/dp."""
+    """`plain.bce_with_logits` for probabilities p, which are kept off 0 and 1: the mean loss with target t, and d(loss)/dp."""
     p = np.clip(p, 1e-7, 1 - 1e-7)
     loss = -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
     return float(loss), (p - t) / (p * (1 - p)) / p.size
@@ -156,7 +156,7 @@ class Naive(Contender):
         recipe, trainer = self.recipe, setup.trainer()
         self.tricks, self.dtype = tricks, np.float32 if tricks.float32 else np.float64
         self.G, self.D = Net(trainer.G, tricks), Net(trainer.D, tricks)
-        self.loss = plain.bce if isinstance(recipe.loss, losses.BCEWithLogits) else bce
+        self.loss = plain.bce_with_logits if isinstance(recipe.loss, losses.BCEWithLogits) else bce
         self.G_optimizer, self.D_optimizer = (optimizer(net, recipe.optimizer, tricks) for net in (self.G, self.D))
         self.rng = np.random.default_rng(0)
 
