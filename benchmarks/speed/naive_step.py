@@ -96,7 +96,7 @@ class Net(plain.Network):
 
 
 def bce(p: Array, t: float) -> tuple[float, Array]:
-    """`plain.bce_with_logits` for probabilities p, which are kept off 0 and 1: the mean loss with target t, and d(loss)/dp."""
+    """BCE of probabilities p, which are kept off 0 and 1: the mean loss with target t, and d(loss)/dp."""
     p = np.clip(p, 1e-7, 1 - 1e-7)
     loss = -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
     return float(loss), (p - t) / (p * (1 - p)) / p.size
