@@ -26,8 +26,8 @@ class CupyBackend(Backend):
 
     graphs: replay training steps as CUDA graphs. Without them, each kernel of each step is started by Python.
 
-    All work runs on one stream, in order, also what is computed with CuPy beside nanogan. CuPy keeps the current stream
-    per thread, so every way onto or off the device makes sure of it.
+    Everything runs on CuPy's current stream, products and graphs too: in order with what else is computed there, and
+    in every thread. (That stream belongs to a thread; by default it is the same for all.)
     """
 
     name = "cupy"
@@ -36,8 +36,7 @@ class CupyBackend(Backend):
 
     def __init__(self, *, graphs: bool = True) -> None:
         self.library = cupy = _working_cupy()
-        self.graphs, self.stream = graphs, _stream(cupy)
-        self.stream.use()
+        self.graphs = graphs
         self.xp = _with_products(cupy) if graphs else cupy
         self.formulas = Kernels(cupy)
         self.kernels = self.formulas.methods()
@@ -47,24 +46,21 @@ class CupyBackend(Backend):
         return functools.partial(get_backend, graphs=self.graphs), (self.name,)
 
     def asarray(self, host: Array) -> Array:
-        self.stream.use()
         return self.xp.asarray(host)
 
     def to_host(self, array: Array) -> Array:
-        self.stream.use()
         return self.xp.asnumpy(array)
 
     def take_rows(self, array: Array, rows: Array, out: Array) -> Array:
-        return self.xp.take(array, self.asarray(rows), axis=0, out=out)
+        return self.xp.take(array, self.xp.asarray(rows), axis=0, out=out)
 
     def synchronize(self) -> None:
-        self.stream.synchronize()
+        self.library.cuda.get_current_stream().synchronize()
 
     def fresh(self, make: Callable[[], Array]) -> Array:
         return self.recorder.fresh(make) if self.recorder else self.asarray(make())
 
     def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
-        self.stream.use()
         _announce_compiling()
         return Repeated(self, step) if self.graphs else step
 
@@ -78,12 +74,6 @@ def _announce_compiling() -> None:
     kept = Path(os.environ.get("CUPY_CACHE_DIR", "~/.cupy/kernel_cache")).expanduser()
     if not kept.is_dir() or sum(1 for _ in kept.iterdir()) < KERNELS_OF_A_RECIPE:
         print("compiling kernels for this GPU: the first steps take some seconds, once", file=sys.stderr, flush=True)
-
-
-@functools.cache
-def _stream(cupy: Any) -> Any:
-    """The one stream of all backends: nothing waits for anything else. The default stream can't be recorded."""
-    return cupy.cuda.Stream(non_blocking=True)
 
 
 class Module(types.ModuleType):
@@ -103,7 +93,7 @@ class Module(types.ModuleType):
 def _with_products(cupy: Any) -> Module:
     """cupy, with products of matrices that a graph can hold."""
     try:
-        gemm = Gemm(cupy, _stream(cupy))
+        gemm = Gemm(cupy)
     except (OSError, AttributeError, RuntimeError) as error:
         raise _unusable(f"cuBLAS can't be called ({one_line(error)}); try --no-graph") from None
     return Module(cupy, matmul=gemm, dot=gemm.dot)

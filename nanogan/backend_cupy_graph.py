@@ -37,18 +37,22 @@ def cublas(cupy: Any) -> Any:
 
 
 class Gemm:
-    """out = a b in float32 or float64, for matrices, on one stream.
+    """out = a b in float32 or float64, for matrices, on CuPy's current stream.
 
     cuBLAS counts columns first, so it is asked for out^T = b^T a^T, and a transposed array is one that isn't.
     """
 
-    def __init__(self, cupy: Any, stream: Any) -> None:
-        self.cupy, self.blas, self.handle = cupy, cublas(cupy), ctypes.c_void_p()
+    def __init__(self, cupy: Any) -> None:
+        self.cupy, self.blas, self.handle, self.stream = cupy, cublas(cupy), ctypes.c_void_p(), -1
         self.workspace = cupy.empty(WORKSPACE, dtype=cupy.uint8)
         self._call("cublasCreate_v2", ctypes.byref(self.handle))
-        self._call("cublasSetStream_v2", self.handle, ctypes.c_void_p(stream.ptr))  # first: it resets the workspace
+
+    def _follow(self, stream: int) -> None:
+        """Compute on this stream, which resets the workspace; without one of ours, each capture would allocate it."""
         where, size = ctypes.c_void_p(self.workspace.data.ptr), ctypes.c_size_t(WORKSPACE)
-        self._call("cublasSetWorkspace_v2", self.handle, where, size)  # else each capture would allocate one
+        self._call("cublasSetStream_v2", self.handle, ctypes.c_void_p(stream))
+        self._call("cublasSetWorkspace_v2", self.handle, where, size)
+        self.stream = stream
 
     def _call(self, name: str, *args: Any) -> None:
         if status := getattr(self.blas, name)(*args):
@@ -76,6 +80,8 @@ class Gemm:
         return out
 
     def _multiply(self, a: Any, b: Any, out: Any) -> None:
+        if (current := self.cupy.cuda.get_current_stream().ptr) != self.stream:
+            self._follow(current)
         (m, k), n = a.shape, b.shape[1]
         letter, number = ("S", ctypes.c_float) if out.dtype == np.float32 else ("D", ctypes.c_double)
         one, zero = number(1), number(0)
@@ -109,9 +115,9 @@ class Feed:
     when its copy is done. So the host is never more than two steps ahead.
     """
 
-    def __init__(self, cupy: Any, stream: Any, arrays: Iterable[Array]) -> None:
+    def __init__(self, cupy: Any, arrays: Iterable[Array]) -> None:
         """arrays: host arrays like those that will be sent."""
-        self.stream, places, size = stream, [], 0
+        self.cuda, places, size = cupy.cuda, [], 0
         for array in arrays:
             places.append((size, array.nbytes, array.dtype, array.shape))
             size += -(-array.nbytes // 256) * 256  # each begins where a GPU likes it
@@ -132,8 +138,9 @@ class Feed:
             if made.shape != place.shape:
                 raise RuntimeError(f"a replayed step was given an array of shape {made.shape}, not {place.shape}")
             place[...] = made
-        self.block.set(self.host_blocks[self.turn], self.stream)
-        self.copied[self.turn].record(self.stream)
+        stream = self.cuda.get_current_stream()
+        self.block.set(self.host_blocks[self.turn], stream)
+        self.copied[self.turn].record(stream)
 
 
 def _part(block: Array, start: int, size: int, dtype: Any, shape: Shape) -> Array:
@@ -150,6 +157,7 @@ class Repeated:
     def __init__(self, backend: Any, step: Callable[[], None]) -> None:
         self.backend, self.step = backend, step
         self.pool = backend.xp.cuda.MemoryPool()
+        self.stream = backend.xp.cuda.Stream(non_blocking=True)  # to record on: the default stream can't be recorded
         self.growths, self.capturing = -1, False
         self.graph: Any = None
         self.feed: Any = None
@@ -161,7 +169,6 @@ class Repeated:
         return Repeated, (self.backend, self.step)
 
     def __call__(self) -> None:
-        self.backend.stream.use()
         if self.backend.growths != self.growths:
             self._run()
         elif self.graph is None:
@@ -174,7 +181,7 @@ class Repeated:
         self.graph, self.given = None, []
         self._with_own_memory(self.step)
         self.growths = self.backend.growths
-        self.feed = Feed(self.backend.xp, self.backend.stream, self.given)
+        self.feed = Feed(self.backend.xp, self.given)
 
     def _record(self) -> None:
         self.makes, self.given = [], []
@@ -184,7 +191,7 @@ class Repeated:
 
     def _replay(self, makes: Iterable[Make]) -> None:
         self.feed.send(makes)
-        self.graph.launch(self.backend.stream)
+        self.graph.launch()
 
     def _with_own_memory(self, function: Callable[[], None]) -> None:
         self.backend.recorder = self
@@ -195,21 +202,21 @@ class Repeated:
             self.backend.recorder = None
 
     def _capture(self) -> None:
-        """Recording runs no kernel: the step happens at the first launch."""
-        stream = self.backend.stream
-        stream.begin_capture()
-        self.capturing = True
-        try:
-            self.step()
-            self.graph = stream.end_capture()
-        except BaseException as error:
-            with suppress(Exception):
-                stream.end_capture()
-            if isinstance(error, Exception):
-                raise InputError(f"this step can't be a CUDA graph ({one_line(error)}); add --no-graph") from error
-            raise
-        finally:
-            self.capturing = False
+        """Recording runs no kernel: the step happens at the first launch, on the current stream as everything else."""
+        with self.stream:
+            self.stream.begin_capture()
+            self.capturing = True
+            try:
+                self.step()
+                self.graph = self.stream.end_capture()
+            except BaseException as error:
+                with suppress(Exception):
+                    self.stream.end_capture()
+                if isinstance(error, Exception):
+                    raise InputError(f"this step can't be a CUDA graph ({one_line(error)}); add --no-graph") from error
+                raise
+            finally:
+                self.capturing = False
 
     def fresh(self, make: Make) -> Array:
         """make() on the device; in a recording, the place where later ones will be."""

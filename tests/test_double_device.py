@@ -220,14 +220,14 @@ def test_a_pinned_buffer_written_to_before_is_seen(wait: str) -> None:
 
 
 def test_the_feed_waits_for_its_copies(backend: CupyBackend) -> None:
-    feed = Feed(xp, backend.stream, [np.zeros(3, np.float32), np.zeros((), np.int64)])
+    feed = Feed(xp, [np.zeros(3, np.float32), np.zeros((), np.int64)])
     for step in range(5):
         feed.send([lambda: np.full(3, step, np.float32), lambda: np.array(step)])  # noqa: B023
     assert [backend.to_host(array).tolist() for array in feed.arrays] == [[4, 4, 4], 4]
 
 
 def test_a_feed_that_does_not_wait_is_seen(backend: CupyBackend) -> None:
-    feed = Feed(xp, backend.stream, [np.zeros(3, np.float32)])
+    feed = Feed(xp, [np.zeros(3, np.float32)])
     for event in feed.copied:
         event.synchronize = lambda: None
     for step in range(3):

@@ -34,25 +34,43 @@ class Recording:
     """A recording with a memory pool of its own."""
 
     def __init__(self, backend: CupyBackend, pool: bool = True) -> None:
-        self.stream = backend.stream.use()
+        self.stream = xp.cuda.Stream(non_blocking=True)
         self.allocator = xp.cuda.using_allocator(xp.cuda.MemoryPool().malloc if pool else None)
 
     def __enter__(self) -> Recording:
         self.allocator.__enter__()
-        self.stream.begin_capture()
+        self.stream.__enter__().begin_capture()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self.graph = self.stream.end_capture()
+        self.stream.__exit__(*error)
         self.allocator.__exit__(*error)
 
 
 def test_without_a_workspace_of_its_own_cublas_allocates(backend: CupyBackend) -> None:
     x = device(2, 2)
     with double.installed():
-        gemm = Gemm(xp, backend.stream)
-    gemm._call("cublasSetStream_v2", gemm.handle, type(gemm.handle)(backend.stream.ptr))  # which resets it
+        gemm = Gemm(xp)
+    follow = gemm._follow
+
+    def follow_and_forget(stream: int) -> None:
+        follow(stream)
+        gemm._call("cublasSetStream_v2", gemm.handle, type(gemm.handle)(stream))  # which resets the workspace
+
+    gemm._follow = follow_and_forget  # type: ignore[method-assign]
     with Recording(backend), pytest.raises(AssertionError, match="workspace"):
+        gemm(x, x.T)
+
+
+def test_a_product_on_another_stream_is_seen(backend: CupyBackend) -> None:
+    """The planted mistake: cuBLAS isn't told that another stream is the current one."""
+    x = device(2, 2)
+    with double.installed():
+        gemm = Gemm(xp)
+    gemm(x, x.T)
+    gemm._follow = lambda stream: None  # type: ignore[method-assign]
+    with Recording(backend), pytest.raises(AssertionError, match="a race"):
         gemm(x, x.T)
 
 

@@ -180,15 +180,15 @@ def products(backend: Backend, steps: int) -> Finding:
 def recording_products(backend: Backend, steps: int) -> Finding:
     """Whether the library's own products can be recorded in a graph now; that they can't is why there is another."""
     x = backend.library.ones((2, 2), dtype=np.float32)  # type: ignore[attr-defined]
-    stream = backend.xp.cuda.get_current_stream()
-    stream.begin_capture()
-    try:
-        x @ x
-        found = "recorded"
-    except NotImplementedError as error:
-        found = f"refused: {error}"
-    finally:
-        stream.end_capture()
+    with backend.xp.cuda.Stream(non_blocking=True) as stream:
+        stream.begin_capture()
+        try:
+            x @ x
+            found = "recorded"
+        except NotImplementedError as error:
+            found = f"refused: {error}"
+        finally:
+            stream.end_capture()
     return Finding(found, "refused (recorded would be good news)", True)
 
 

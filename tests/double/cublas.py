@@ -28,7 +28,7 @@ class Cublas:
         return OK
 
     def cublasSetStream_v2(self, handle: Any, stream: Any) -> int:
-        self.stream, self.workspace = stream.value, 0  # the manual: it resets the workspace
+        self.stream, self.workspace = stream.value or 0, 0  # the manual: it resets the workspace
         return OK
 
     def cublasSetWorkspace_v2(self, handle: Any, address: Any, size: Any) -> int:

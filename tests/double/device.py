@@ -178,8 +178,8 @@ def flush(host: np.ndarray) -> None:
 class Graph:
     """Recorded kernels."""
 
-    def __init__(self, tasks: list[Task]) -> None:
-        self.tasks = tasks
+    def __init__(self, tasks: list[Task], recorded_on: Stream) -> None:
+        self.tasks, self.recorded_on = tasks, recorded_on
         self.kernels = sum(task.launches for task in tasks)
 
     def upload(self, stream: Any = None) -> None:
@@ -187,6 +187,8 @@ class Graph:
 
     def launch(self, stream: Any = None) -> None:
         refuse_while_recording("launching another graph")
+        if current is self.recorded_on:
+            raise AssertionError("launched on the stream that it was recorded on, beside everything else: a race")
         launches.count += 1
         for task in self.tasks:
             task.run()
@@ -198,10 +200,14 @@ class Stream:
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
         self.null, self.non_blocking, self.ptr = null, non_blocking, 0 if null else id(self)
 
-    def use(self) -> Stream:
+    def __enter__(self) -> Stream:
         global current
-        current = self
+        self.before, current = current, self
         return self
+
+    def __exit__(self, *error: object) -> None:
+        global current
+        current = self.before
 
     def synchronize(self) -> None:
         refuse_while_recording("waiting for a stream")
@@ -219,7 +225,7 @@ class Stream:
         if device.recorded is None:
             raise RuntimeError("cudaErrorIllegalState: no capture was begun")
         tasks, device.recorded = device.recorded, None
-        return Graph(tasks)
+        return Graph(tasks, self)
 
 
 current = Stream(null=True)
