@@ -61,6 +61,12 @@ class Backend:
         """In another process, the backend of the same name there."""
         return get_backend, (self.name,)
 
+    def __copy__(self) -> Backend:
+        """Another one with the same parts, of which some may then be replaced."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import subprocess
@@ -46,6 +47,13 @@ def test_to_host_is_one_read(device_reads: double.Count) -> None:
     device_reads.count = 0
     backend.to_host(backend.asarray(np.ones(3)))
     assert device_reads.count == 1
+
+
+def test_a_copy_is_another_backend_and_a_deep_copy_the_same(backend: Backend) -> None:
+    twin = copy.copy(backend)
+    twin.xp = None
+    assert backend.xp is not None and type(twin) is type(backend)
+    assert copy.deepcopy(backend) is backend
 
 
 # ---- what a backend may compute in its own way
