@@ -18,8 +18,8 @@ from .. import __version__
 from ..backend import gpu_facts
 
 TRIED = """\
-Of GPUs, nanogan has run on one, an NVIDIA H100 with CuPy 14.2; where it was written there is none. `python -m nanogan
-gpu-check` sees in a minute or two whether this one gives the right numbers; please report what it says."""
+Of GPUs, nanogan has run on an NVIDIA H100 and an H200, with CuPy 14.2; where it was written there is none. `python -m
+nanogan gpu-check` sees in a minute or two whether this one gives the right numbers; please report what it says."""
 KERNELS = "OPENBLAS_CORETYPE"
 ON_A_GPU = {
     "CUPY_TF32": "products in float32 keep 10 bits of each number, if it is 1 and there are no graphs; unset it",

@@ -37,7 +37,7 @@ def test_the_report_names_everything() -> None:
 
 
 def test_it_says_how_little_was_tried_on_gpus() -> None:
-    assert "Of GPUs, nanogan has run on one" in doctor.report() and "gpu-check" in doctor.report()
+    assert "Of GPUs, nanogan has run on an NVIDIA H100 and" in doctor.report() and "gpu-check" in doctor.report()
 
 
 def test_it_shows_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
