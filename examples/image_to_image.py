@@ -35,6 +35,7 @@ from nanogan.commands.train import begin, finish
 from nanogan.pix2pix.networks import MODELS
 from nanogan.pix2pix.pairs import TASKS, load_pairs, split
 from nanogan.pix2pix.trainer import ImageToImageTrainer, format_scores, inputs_as_outputs, scores
+from nanogan.recipes.mnist import with_optimizer
 from nanogan.training.run_folder import RunFolder
 
 OWN = {
@@ -71,8 +72,11 @@ def main(args: argparse.Namespace) -> int:
     if args.data:
         announce(pairs.description, pairs.skipped, quiet=args.quiet)
     train_part, test_part = split(pairs, args.seed)
-    weights = {"l1_weight": args.l1_weight, "adversarial_weight": args.adversarial_weight}
-    recipe = MODELS[args.model](pairs.conditions.shape[1:], pairs.targets.shape[1:], **weights)
+    changes = {"l1_weight": args.l1_weight, "adversarial_weight": args.adversarial_weight}
+    if args.width:
+        changes["width"] = args.width
+    recipe = MODELS[args.model](pairs.conditions.shape[1:], pairs.targets.shape[1:], **changes)
+    recipe = with_optimizer(recipe, args.lr, args.beta1)
     args.batch_size = args.batch_size or recipe.batch_size
     args.epochs = None if args.steps else args.epochs or recipe.epochs
     steps_per_epoch = max(len(train_part) // args.batch_size, 1)

@@ -56,6 +56,26 @@ def weight(text: str) -> float:
     return _checked(float, text, lambda number: 0 <= number < math.inf, "a number of at least 0")
 
 
+def rate(text: str) -> float:
+    """An argument type: a finite number above 0."""
+    return _checked(float, text, lambda number: 0 < number < math.inf, "a number above 0")
+
+
+def decay(text: str) -> float:
+    """An argument type: a share of what was, which fades."""
+    return _checked(float, text, lambda number: 0 <= number < 1, "a number of at least 0 and below 1")
+
+
+def size(text: str) -> int:
+    """An argument type: a number of pixels."""
+    return _checked(int, text, lambda number: 4 <= number <= 1024, "a whole number from 4 to 1,024")
+
+
+def channels(text: str) -> int:
+    """An argument type: 1 is grey, 3 is colour."""
+    return _checked(int, text, (1, 3).__contains__, "1 (grey) or 3 (colour)")
+
+
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
     """An argument type: one of these names."""
     known = tuple(names)
@@ -107,6 +127,9 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: s
     length.add_argument("--epochs", type=positive_int, metavar="N", help="epochs in all (default: the recipe's)")
     length.add_argument("--steps", type=positive_int, metavar="N", help="training steps in all, instead of epochs")
     parser.add_argument("--batch-size", type=positive_int, metavar="N", help="images a step (default: the recipe's)")
+    parser.add_argument("--lr", type=rate, metavar="X", help="learning rate (default: the recipe's)")
+    parser.add_argument("--beta1", type=decay, metavar="X", help="of Adam (default: the recipe's)")
+    parser.add_argument("--width", type=positive_int, metavar="N", help="of the networks (default: the recipe's)")
     parser.add_argument(
         "--backend", choices=BACKENDS, default="numpy", help="where to compute (default: numpy, the CPU)"
     )
@@ -185,6 +208,9 @@ FILLED_IN: dict[str, Callable[[str], Any]] = {
     "epochs": positive_int,
     "steps": positive_int,
     "batch_size": positive_int,
+    "lr": rate,
+    "beta1": decay,
+    "width": positive_int,
     "dtype": precision,
     "seed": seed,
     "data": file_path,

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..backend import Array, get_backend
+from ..backend import Array, Shape, get_backend
+from ..errors import InputError
 from ..io.streams import say, warn
-from .arguments import add_training_arguments, complete, how_to_resume
+from .arguments import add_training_arguments, channels, complete, decay, how_to_resume, positive_int, size
 from .interrupt import INTERRUPTED
 
 if TYPE_CHECKING:  # loaded in the functions, because other commands start faster without them
@@ -22,6 +24,17 @@ if TYPE_CHECKING:  # loaded in the functions, because other commands start faste
 
 DEFAULT = "nanogan"
 """The recipe of a run that names none."""
+OWN: dict[str, Callable[[str], Any]] = {
+    "size": size,
+    "channels": channels,
+    "noise_size": positive_int,
+    "weight_average": decay,
+}
+"""The arguments of this command alone, and what checks each."""
+SIZES = (28, 32, 64)
+"""The size of pictures that can't be drawn as large as they are is the largest of these that enlarges none of them."""
+LARGEST = 128
+"""The size up to which pictures stay as large as they are: beyond, a step takes seconds on a CPU."""
 NOT_SAVED = ("resume", "allow_change", "quiet", "out", "run", "smaller", "no_graph")
 """What doesn't belong to the run itself."""
 
@@ -38,6 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--recipe", help=f"one of {', '.join(RECIPES)} (default: {DEFAULT}, or that of the run)")
     parser.add_argument("--list", action="version", version=table(), help="show the recipes and exit")
+    parser.add_argument("--size", type=size, metavar="N", help="height and width of the images (default: the data's)")
+    parser.add_argument(
+        "--channels", type=channels, metavar="N", help="1: grey, 3: colour (default: what the data are)"
+    )
+    parser.add_argument("--noise-size", type=positive_int, metavar="N", help="values of z (default: the recipe's)")
+    parser.add_argument(
+        "--weight-average",
+        type=decay,
+        metavar="X",
+        help="draw with a moving average of G's weights, of this decay; 0: none (default: the recipe's)",
+    )
     data = "a folder of pictures or IDX files, or a .npy, .npz or .csv file (default: MNIST, which is included)"
     add_training_arguments(parser, data=data, out="runs/RECIPE")
 
@@ -48,39 +72,87 @@ def run(args: argparse.Namespace) -> int:
     from ..training.gan_trainer import Trainer
 
     backend = get_backend(args.backend, graphs=not args.no_graph)
-    recipe, folder = chosen(args)
-    images = load(args, recipe, folder)
+    folder = chosen(args)
+    recipe, images = load(args, folder)
     trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
     total_steps = begin(trainer, folder, args)
     return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))
 
 
-def chosen(args: argparse.Namespace) -> tuple[Recipe, RunFolder]:
-    """The recipe and the folder that the arguments mean. What wasn't given is filled in, from the run to be resumed."""
+def chosen(args: argparse.Namespace) -> RunFolder:
+    """The folder that the arguments mean. What wasn't given is filled in: from the run to be resumed, or the recipe.
+
+    Only the shape of the images may stay open, for `load`. Raises InputError if the recipe can't have what was given.
+    """
     from ..recipes.mnist import get_recipe
     from ..training.run_folder import RunFolder
 
     if args.recipe:
         get_recipe(args.recipe)  # a mistake in it is the first thing to say
     folder = RunFolder(args.out or f"runs/{args.recipe or DEFAULT}", resume=args.resume)
-    config = folder.read_config() if args.resume else {}
-    recipe = get_recipe(args.recipe or str(config.get("recipe", DEFAULT)))
-    args.recipe = recipe.name
-    fresh = {"epochs": recipe.epochs, "steps": recipe.steps, "batch_size": recipe.batch_size, "dtype": "float32"}
-    complete(args, config if args.resume else fresh)
-    return recipe, folder
+    config = {"size": 28, "channels": 1, **folder.read_config()} if args.resume else {}  # runs of old had no others
+    published = get_recipe(args.recipe or str(config.get("recipe", DEFAULT)))
+    args.recipe = published.name
+    recipe_for(args, (args.size or 28, args.size or 28, args.channels or 1))  # said before anything is read
+    complete(args, config if args.resume else as_published(published), also=OWN)
+    return folder
 
 
-def load(args: argparse.Namespace, recipe: Recipe, folder: RunFolder) -> Array:
-    """The images to train on: MNIST, or --data."""
+def as_published(recipe: Recipe) -> dict[str, Any]:
+    """What the arguments are by default, by name."""
+    from ..recipes.mnist import default_width
+
+    return {
+        "epochs": recipe.epochs,
+        "steps": recipe.steps,
+        "batch_size": recipe.batch_size,
+        "dtype": "float32",
+        "lr": recipe.optimizer.lr,
+        "beta1": getattr(recipe.optimizer, "betas", (None,))[0],
+        "noise_size": recipe.noise_size,
+        "width": default_width(recipe.name),
+        "weight_average": recipe.ema_decay or 0.0,
+    }
+
+
+def recipe_for(args: argparse.Namespace, image_shape: Shape) -> Recipe:
+    """The recipe with what the arguments change in it, for images of this shape."""
+    from ..recipes.mnist import get_recipe
+
+    changes = {name: getattr(args, name) for name in ("width", "noise_size", "lr", "beta1")}
+    if args.weight_average is not None:
+        changes["ema_decay"] = args.weight_average or None
+    return get_recipe(args.recipe, image_shape, **changes)
+
+
+def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, Array]:
+    """The recipe, made for the shape of the images, and the images to train on: MNIST, or --data."""
     from ..data.images import MNIST_FOLDER, read_images
     from .data import announce, expect_apart, options
 
     expect_apart(args.data, folder.path)
-    found = read_images(MNIST_FOLDER if args.data is None else args.data, recipe.image_shape, **options(args))
+
+    def wanted(natural: Shape) -> Shape:
+        side = args.size or size_for(args, natural)
+        return side, side, args.channels or natural[2]
+
+    found = read_images(MNIST_FOLDER if args.data is None else args.data, wanted, **options(args))
     if args.data is not None:
         announce(found.description, found.warning, quiet=args.quiet)
-    return found.scaled(recipe.pixels, args.dtype)
+    args.size, _, args.channels = found.shape
+    recipe = recipe_for(args, found.shape)
+    return recipe, found.scaled(recipe.pixels, args.dtype)
+
+
+def size_for(args: argparse.Namespace, natural: Shape) -> int:
+    """The side of the images for pictures of this shape: their own if they are square and the recipe can draw it."""
+    height, width, _ = natural
+    try:
+        recipe_for(args, natural)
+        fits = height == width <= LARGEST
+    except InputError:
+        fits = False
+    return height if fits else max(side for side in SIZES if side <= max(min(height, width), SIZES[0]))
 
 
 def begin(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> int:

@@ -24,13 +24,16 @@ from ..recipes.recipe import ImageToImage
 from ..reshape import Flatten, Reshape
 
 
-def dense(input_shape: Shape, image_shape: Shape, **options: Any) -> ImageToImage:
-    """Fully connected networks, from pictures (H, W, A) to (H, W, B). options: fields of the recipe."""
-    n_in, n_out = math.prod(input_shape), math.prod(image_shape)
-    generator: list[Layer] = [Flatten(), Linear(n_in, 512), ReLU(), Linear(512, 512), ReLU()]
-    generator += [Linear(512, n_out), Tanh(), Reshape(image_shape)]
-    discriminator: list[Layer] = [Flatten(), Linear(n_in + n_out, 256), LeakyReLU(), Linear(256, 256), LeakyReLU()]
-    discriminator += [Linear(256, 1)]
+def dense(input_shape: Shape, image_shape: Shape, *, width: int = 512, **options: Any) -> ImageToImage:
+    """Fully connected networks, from pictures (H, W, A) to (H, W, B).
+
+    width: units of G's hidden layers; D's have half as many. options: fields of the recipe.
+    """
+    n_in, n_out, half = math.prod(input_shape), math.prod(image_shape), max(width // 2, 1)
+    generator: list[Layer] = [Flatten(), Linear(n_in, width), ReLU(), Linear(width, width), ReLU()]
+    generator += [Linear(width, n_out), Tanh(), Reshape(image_shape)]
+    discriminator: list[Layer] = [Flatten(), Linear(n_in + n_out, half), LeakyReLU(), Linear(half, half), LeakyReLU()]
+    discriminator += [Linear(half, 1)]
     return _recipe("dense", generator, discriminator, input_shape, image_shape, options)
 
 

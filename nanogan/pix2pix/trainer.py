@@ -19,7 +19,7 @@ from ..io import checkpoint, plots
 from ..losses import L1
 from ..metrics.classifier import features_and_digits
 from ..network import Network
-from ..recipes.recipe import ImageToImage, restore
+from ..recipes.recipe import ImageToImage, own_classes, restore
 from ..training.gan_trainer import CHUNK, generate, load_network
 from ..training.log import COLUMNS, Row
 from ..training.trainer import BaseTrainer
@@ -138,7 +138,7 @@ class ImageToImageTrainer(BaseTrainer):
         shift = None if meta.get("shift") is None else Shift(*map(float, meta["shift"]))
         if not np.isfinite(shift or 0.0).all():
             raise ValueError(f"a learning rate shifted by {shift}")
-        before, epochs = restore(meta["description"]).epochs, self.recipe.epochs
+        before, epochs = restore(meta["description"], own_classes(self.recipe)).epochs, self.recipe.epochs
         if before != epochs:
             steps, per_epoch = meta["steps"], meta["settings"]["images"] // meta["settings"]["batch_size"]
             epoch = steps / per_epoch

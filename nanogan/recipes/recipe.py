@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from ..losses import Loss
 from ..network import Sequential, Skip, expect_layers
 from ..optim import Optimizer
 from ..settings import check_fields, generator
+
+MNIST: Shape = (28, 28, 1)
+"""The shape of its images: height, width, channels."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Recipe:
     epochs: int | None = None
     steps: int | None = None
     pixels: tuple[float, float] = (-1.0, 1.0)
-    image_shape: Shape = (28, 28, 1)
+    image_shape: Shape = MNIST
     images: int | None = None
     real_label: float = 1.0
     mean_of_terms: bool = False
@@ -158,25 +162,60 @@ def describe(value: Any) -> Any:
         return {"type": type(value).__name__, **fields}
     if isinstance(value, Sequential):
         return {"type": type(value).__name__, "layers": describe(value.layers)}
-    return [describe(item) for item in value] if isinstance(value, (tuple, list)) else value
+    if isinstance(value, (tuple, list)):
+        return [describe(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
-def restore(description: Any) -> Any:
-    """What `describe` was given. Only nanogan's own descriptions can come out. Raises InputError on anything else."""
+def restore(description: Any, layers: Mapping[str, type] = MappingProxyType({})) -> Any:
+    """What `describe` was given. Only nanogan's own descriptions can come out, and those of the classes in `layers`.
+
+    layers: classes of yours by name, such as {"MyLayer": MyLayer}; besides layers, losses, optimizers and so on.
+    Raises InputError on anything else.
+    """
     if isinstance(description, list):
-        return tuple(restore(item) for item in description)
+        return tuple(restore(item, layers) for item in description)
     if not isinstance(description, Mapping):
         return description
-    fields = {name: restore(value) for name, value in description.items() if name != "type"}
-    cls = RECIPE_CLASSES.get(str(description.get("type")))
+    fields = {name: restore(value, layers) for name, value in description.items() if name != "type"}
+    name = str(description.get("type"))
+    cls = RECIPE_CLASSES.get(name) or layers.get(name)
     if cls is None:
-        raise InputError(f"a recipe with {description.get('type')!r} is unknown to this nanogan; update it")
+        raise InputError(
+            f"its recipe has a {name!r}, which is unknown to this nanogan; if the class is yours, say in Python "
+            f"load_generator(path, layers={{{name!r}: {name}}}), else update nanogan"
+        )
     try:
         return cls(**fields)
     except InputError:
         raise
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:  # from what a class checks
         raise InputError(f"a recipe's {cls.__name__} has other fields than this nanogan knows: {error}") from None
+
+
+def own_classes(value: Any) -> dict[str, type]:
+    """The classes in a recipe that aren't nanogan's, by name.
+
+    Raises InputError where one could not be saved and read again: all that it is made of must be its fields.
+    """
+    if isinstance(value, (tuple, list)):
+        return {name: cls for item in value for name, cls in own_classes(item).items()}
+    if value is None or isinstance(value, (str, int, float, np.generic)):
+        return {}
+    cls = type(value)
+    if isinstance(value, Sequential):
+        inner: Any = value.layers
+    elif dataclasses.is_dataclass(value):
+        inner = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    else:
+        raise InputError(
+            f"a recipe with {value!r} can't be saved: make {cls.__name__} a @dataclass whose fields are numbers, "
+            "texts, tuples or other such classes"
+        )
+    known = RECIPE_CLASSES.get(cls.__name__)
+    if known not in (None, cls):
+        raise InputError(f"a recipe with a {cls.__name__} of yours: nanogan has a class of that name; choose another")
+    return own_classes(inner) | ({} if known else {cls.__name__: cls})
 
 
 RECIPE_CLASSES: dict[str, Any] = {

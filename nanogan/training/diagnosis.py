@@ -13,9 +13,14 @@ import numpy as np
 
 from ..backend import Array
 from ..io.streams import warn
-from ..losses import Loss
+from ..layer import Layer
+from ..layers import Dropout
+from ..losses import BCEWithLogits, Loss
 from ..metrics.classifier import features_and_digits
 from ..metrics.samples import digit_shares
+from ..norm import BatchNorm
+from ..optim import Adam
+from ..recipes.recipe import Recipe
 from .gan_trainer import FIXED_NOISE, Trainer, generate
 from .log import Row
 
@@ -50,7 +55,7 @@ class Diagnosis:
         rng = np.random.default_rng([trainer.seed, 1])  # another stream than the run's, default_rng(seed)
         like = trainer.fixed_noise
         self.noise = [recipe.draw_noise(rng, np.empty_like(like)) for _ in range(SAMPLES // FIXED_NOISE)]
-        self.warned = {name for n in range(len(trainer.rows)) for name in findings(trainer.rows[: n + 1])}
+        self.warned = {name for n in range(len(trainer.rows)) for name in self._found(n + 1)}
 
     def figures(self) -> dict[str, float]:
         """The log's last columns, after a step: gradient_norm, and for digits digit_entropy and top_digit_share.
@@ -66,10 +71,13 @@ class Diagnosis:
 
     def warn(self) -> None:
         """Say on stderr what the last row shows. Each rule speaks once in a run."""
-        for name, text in findings(self.trainer.rows).items():
+        for name, text in self._found(len(self.trainer.rows)).items():
             if name not in self.warned:
                 self.warned.add(name)
                 warn(f"epoch {self.trainer.epoch}: {name}: {text}")
+
+    def _found(self, count: int) -> dict[str, str]:
+        return findings(self.trainer.rows[:count], self.trainer.recipe)
 
 
 # ---- figures
@@ -103,32 +111,54 @@ def digit_figures(images: Array) -> dict[str, float]:
 # ---- rules
 
 
-def findings(rows: Sequence[Row]) -> dict[str, str]:
+def findings(rows: Sequence[Row], recipe: Recipe) -> dict[str, str]:
     """What the last row of the log shows, read with those before it: the name of each rule that speaks, and its text.
 
     Two rows in a row must agree, or a gradient be gone: a single bad epoch is common. Figures that weren't taken are
-    NaN, and no comparison with NaN is true.
+    NaN, and no comparison with NaN is true. The text ends in what may help, as far as the recipe hasn't got it.
     """
     row, found = rows[-1], dict[str, str]()
     lately = rows[-2:] if len(rows) > 1 else [{"d_fake": math.nan, "top_digit_share": math.nan}]
     d_fake, norm = row["d_fake"], row["gradient_norm"]
     won = all(row["d_fake"] < WON for row in lately)
+    slower, on_logits = smaller_steps(recipe), [] if isinstance(recipe.loss, BCEWithLogits) else ["a loss on logits"]
     if won or (norm < VANISHED and d_fake < 0.5):
         effect = "vanishes" if norm < VANISHED else "doesn't change that"
+        smooth = ["a real label of 0.9"] if recipe.real_label == 1 else []
+        dropout = [] if has(recipe.discriminator, Dropout) else ["dropout in D"]
         found["D has won"] = (
-            f"D(G(z)) = {d_fake:.2g} and the gradient reaching G {effect} (norm {norm:.2g}); try a smaller learning "
-            "rate, a real label of 0.9, dropout in D, or a loss on logits"
+            f"D(G(z)) = {d_fake:.2g} and the gradient reaching G {effect} (norm {norm:.2g}); try "
+            f"{listed(slower, smooth + dropout + on_logits)}"
         )
     elif norm < VANISHED:
         found["D is stuck"] = (
             f"D(x) = {row['d_real']:.2g}, D(G(z)) = {d_fake:.2g} and the gradient reaching G vanishes (norm "
-            f"{norm:.2g}); try a smaller learning rate, or a loss on logits"
+            f"{norm:.2g}); try {listed(slower, on_logits)}"
         )
     if all(row["top_digit_share"] >= ONE_DIGIT for row in lately) and (
         won or row["step"] >= SLOW_START or min(row["top_digit_share"] for row in rows) <= VARIED
     ):
+        norms = [] if has(recipe.generator, BatchNorm) else ["BatchNorm in G"]
         found["collapse"] = (
-            f"{100 * row['top_digit_share']:.0f} % of samples are one digit; try another seed, a smaller learning "
-            "rate, beta1 = 0.5 in Adam, or BatchNorm in G"
+            f"{100 * row['top_digit_share']:.0f} % of samples are one digit; try "
+            f"{listed([*slower, 'another --seed'], norms)}"
         )
     return found
+
+
+def smaller_steps(recipe: Recipe) -> list[str]:
+    """The options that calm an optimizer: a quarter of its learning rate, and beta1 = 0.5 (Radford et al. 2016)."""
+    optimizer, options = recipe.optimizer, [f"--lr {recipe.optimizer.lr / 4:.3g}"]
+    if isinstance(optimizer, Adam) and optimizer.betas[0] > 0.5:
+        options.append("--beta1 0.5")
+    return options
+
+
+def listed(options: list[str], in_python: list[str]) -> str:
+    """--lr 5e-05 or --beta1 0.5; in a recipe of your own: dropout in D, a loss on logits"""
+    typed = " or ".join(options)
+    return f"{typed}; in a recipe of your own: {', '.join(in_python)}" if in_python else typed
+
+
+def has(layers: Sequence[Layer], kind: type[Layer]) -> bool:
+    return any(isinstance(layer, kind) for layer in layers)

@@ -38,8 +38,9 @@ def explain(trainer: BaseTrainer, checkpoint: Path) -> str:
     found = _repeat(trainer, checkpoint, last) or (
         f"step {last}: NaN or infinity, but not when the steps were repeated: the machine or its memory may be faulty"
     )
+    smaller = f"--lr {trainer.recipe.optimizer.lr / 4:.3g}"
     return (
-        f"{found}. The checkpoint from before is kept. Try a smaller learning rate or --dtype float64; "
+        f"{found}. The checkpoint from before is kept. Try {smaller} or --dtype float64; "
         "--allow-nonfinite goes on nevertheless"
     )
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -148,23 +149,27 @@ def generate(G: Network, recipe: Recipe | ImageToImage, z: Array) -> Array:
     return images
 
 
-def load_generator(path: str | Path) -> tuple[Network, Recipe]:
+def load_generator(path: str | Path, *, layers: Mapping[str, type] = MappingProxyType({})) -> tuple[Network, Recipe]:
     """The generator in a checkpoint, on NumPy, and its recipe. The discriminator isn't needed and isn't built.
 
+    layers: classes of yours that the recipe is made with, such as {"MyLayer": MyLayer}.
     Raises InputError where there is none that works.
     """
 
     def noise(recipe: Recipe) -> Array:
         return recipe.draw_noise(np.random.default_rng(0), np.empty((1, recipe.noise_size), np.float64))
 
-    return load_network(path, Recipe, noise)
+    return load_network(path, Recipe, noise, layers)
 
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, ImageToImage)
 
 
 def load_network(
-    path: str | Path, kind: type[AnyRecipe], example: Callable[[AnyRecipe], Array]
+    path: str | Path,
+    kind: type[AnyRecipe],
+    example: Callable[[AnyRecipe], Array],
+    layers: Mapping[str, type] = MappingProxyType({}),
 ) -> tuple[Network, AnyRecipe]:
     """The generator in a checkpoint of one kind of recipe, and the recipe. See `load_generator`.
 
@@ -173,7 +178,7 @@ def load_network(
     arrays, meta = checkpoint.load(path)
     try:
         arrays, meta = upgraded(arrays, meta)
-        recipe = restore(meta.get("description"))
+        recipe = restore(meta.get("description"), layers)
         if not isinstance(recipe, kind):
             raise InputError(f"holds {type(recipe).__name__}, not {kind.__name__}: it is of another kind of run")
         _check_sizes(recipe.generator, recipe.input_shape)

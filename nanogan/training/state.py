@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..errors import InputError
 from ..io import checkpoint
 from ..network import Network
 from ..optim import Optimizer
-from ..recipes.recipe import describe, restore
+from ..recipes.recipe import describe, own_classes, restore
 from . import log
 from .old_checkpoints import upgraded
 
@@ -140,15 +141,27 @@ class State:
         was, here = dict(meta["settings"]), self.settings()
         was.setdefault("data", self.data_digest)  # which format 1 didn't have
         if was.get("recipe") == self.recipe.name:
-            recipe = restore(meta["description"])
+            recipe = restore(meta["description"], own_classes(self.recipe))
             for field in dataclasses.fields(self.recipe):
                 if field.name not in ("name", "source", "epochs", "steps", *self.settings()):
                     was[field.name], here[field.name] = getattr(recipe, field.name), getattr(self.recipe, field.name)
         return {
-            name: f"{name} {was.get(name)}, not {now}"
+            name: _change(name, was.get(name), now)
             for name, now in here.items()
             if describe(was.get(name)) != describe(now)
         }
+
+
+def _change(name: str, was: Any, now: Any) -> str:
+    """One setting that differs, as "seed 0, not 1"; of an optimizer its own settings, of networks the first layer."""
+    if isinstance(was, Optimizer) and type(was) is type(now):
+        fields = ((field.name, getattr(was, field.name), getattr(now, field.name)) for field in dataclasses.fields(now))
+        return "; ".join(f"{field} {old}, not {new}" for field, old, new in fields if old != new)
+    if isinstance(was, tuple) and isinstance(now, tuple) and name in ("generator", "discriminator"):
+        pairs = zip_longest(was, now)
+        place, old, new = next((n, old, new) for n, (old, new) in enumerate(pairs) if describe(old) != describe(new))
+        return f"{name} with layer {place} {old}, not {new}"
+    return f"{name} {was}, not {now}"
 
 
 def _progress(arrays: dict[str, Array], meta: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:

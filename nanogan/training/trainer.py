@@ -19,7 +19,7 @@ from ..data.batches import Batches
 from ..errors import InputError
 from ..io import checkpoint
 from ..network import Network
-from ..recipes.recipe import ImageToImage, Recipe
+from ..recipes.recipe import ImageToImage, Recipe, own_classes
 from ..settings import float_type, generator, whole
 from . import log
 from .state import State
@@ -56,6 +56,7 @@ class BaseTrainer(State):
         backend: Backend = NUMPY,
         dtype: Any = np.float32,
     ) -> None:
+        own_classes(recipe)  # what could not be saved is refused before a step is made
         self.recipe, self.seed, self.backend, self.dtype = recipe, whole("seed", seed), backend, float_type(dtype)
         self.rng = generator(self.seed)
         build: dict[str, Any] = {"backend": backend, "dtype": dtype, "rng": self.rng}

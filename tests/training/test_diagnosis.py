@@ -15,7 +15,7 @@ from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU, Tanh
 from nanogan.losses import BCEWithLogits
 from nanogan.norm import BatchNorm
 from nanogan.optim import Adam
-from nanogan.recipes.mnist import get_recipe
+from nanogan.recipes.mnist import RECIPES, get_recipe
 from nanogan.reshape import Flatten, Reshape
 from nanogan.training.diagnosis import Diagnosis, digit_figures, findings, gradient_norm
 from nanogan.training.gan_trainer import Trainer
@@ -163,7 +163,7 @@ FAILING: dict[str, tuple[dict[str, Any], int, int, list[str]]] = {
     "D wins on logits; G's tanh is saturated": (
         {**vars(SMALL), "optimizer": Adam(lr=0.1)}, 0, 4,
         [r"epoch \d: D has won: D\(G\(z\)\) = \S+ and the gradient reaching G doesn't change that \(norm \d",
-         r"epoch \d: collapse: 100 % of samples are one digit; try another seed"],
+         r"epoch \d: collapse: 100 % of samples are one digit; try --lr 0.025 or --beta1 0.5 or another --seed;"],
     ),
 }  # fmt: skip
 
@@ -201,6 +201,7 @@ def test_a_healthy_run_is_silent_until_a_change_ruins_it_and_is_told_once(tmp_pa
 
 # ---- the rules, on the logs of longer runs
 
+COURSE_RECIPE = get_recipe("course")
 COURSE = {  # D(x), D(G(z)), gradient norm, commonest share, an epoch each: `course` as published, on all of MNIST
     0: """0.8251 0.3162 1.691 1,  0.9019 0.1354 2.383 1,  0.923 0.09753 2.099 1,
           0.9159 0.09922 3.097 0.6523,  0.951 0.05019 5.139 1,  0.9987 0.00136 5.783 1,
@@ -226,7 +227,7 @@ def first_said(rows):
     """The epoch in which each rule first speaks."""
     said: dict[str, int] = {}
     for epoch in range(1, len(rows) + 1):
-        for name in findings(rows[:epoch]):
+        for name in findings(rows[:epoch], COURSE_RECIPE):
             said.setdefault(name, epoch)
     return said
 
@@ -235,8 +236,8 @@ def test_the_collapse_of_course_is_seen_when_it_happens():
     assert first_said(rows_of(COURSE[0])) == {"D has won": 10, "collapse": 10}
     rows = rows_of(COURSE[1])
     assert first_said(rows) == {"D has won": 9, "collapse": 9}
-    assert findings(rows[:10]) == {}  # it recovers for an epoch
-    assert "vanishes (norm 1.9e-12)" in findings(rows)["D has won"]
+    assert findings(rows[:10], COURSE_RECIPE) == {}  # it recovers for an epoch
+    assert "vanishes (norm 1.9e-12)" in findings(rows, COURSE_RECIPE)["D has won"]
 
 
 def test_a_slow_start_is_no_collapse():
@@ -247,10 +248,22 @@ def test_a_slow_start_is_no_collapse():
     assert first_said(never) == {"collapse": 17}  # at step 15,929, the first after SLOW_START
 
 
+def test_the_advice_can_be_typed_and_leaves_out_what_the_recipe_has():
+    rows = rows_of(COURSE[0])[:10]
+    options = {name: findings(rows, get_recipe(name))["D has won"].split("; try ")[1] for name in RECIPES}
+    assert (
+        options["course"] == "--lr 5e-05; in a recipe of your own: a real label of 0.9, dropout in D, a loss on logits"
+    )
+    assert options["udacity"] == "--lr 0.0005 or --beta1 0.5"
+    assert options["paper-2014"] == "--lr 0.025; in a recipe of your own: a real label of 0.9"
+    collapse = findings(rows, get_recipe("dcgan"))["collapse"]
+    assert collapse == "100 % of samples are one digit; try --lr 5e-05 or another --seed"
+
+
 def test_one_bad_epoch_and_what_was_not_measured_are_no_reason():
     good, bad = "0.8 0.2 5 0.2", "0.99 0.001 5 1"
-    assert findings(rows_of(bad)) == {} and findings(rows_of(f"{good}, {bad}")) == {}
+    assert findings(rows_of(bad), COURSE_RECIPE) == {} and findings(rows_of(f"{good}, {bad}"), COURSE_RECIPE) == {}
     assert first_said(rows_of(f"{good}, {bad}, {bad}")) == {"D has won": 3, "collapse": 3}
     empty = complete({"epoch": 1, "step": 1}, Trainer.columns)
-    assert findings([empty]) == {} and findings([empty, empty]) == {}
-    assert findings([empty, *rows_of(bad)]) == {}
+    assert findings([empty], COURSE_RECIPE) == {} and findings([empty, empty], COURSE_RECIPE) == {}
+    assert findings([empty, *rows_of(bad)], COURSE_RECIPE) == {}
