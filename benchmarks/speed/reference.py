@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
-from nanogan.backend import NUMPY, Array, Backend
-from nanogan.data.images import load_mnist
+from nanogan.backend import NUMPY, Array, Backend, Shape
+from nanogan.data.images import MNIST_FOLDER, load_images, load_mnist
 from nanogan.layers import Dropout
 from nanogan.pix2pix.pairs import Pairs, load_pairs
 from nanogan.pix2pix.trainer import ImageToImageTrainer
-from nanogan.recipes.recipe import ImageToImage
+from nanogan.recipes.recipe import MNIST, ImageToImage
 from nanogan.training.gan_trainer import Trainer
 from nanogan.training.trainer import BaseTrainer
 
@@ -44,8 +44,8 @@ class Setup:
 
     @property
     def images(self) -> Array:
-        """The 10,000 test images of MNIST, (N, *image_shape), in the recipe's range."""
-        return digits(self.recipe.pixels)
+        """The 10,000 test images of MNIST, in the recipe's range; of another shape, the first 1,000, made to fit."""
+        return digits(self.recipe.pixels, self.recipe.image_shape)
 
     def trainer(self, backend: Backend = NUMPY, *, recorded: bool = False) -> Any:
         """A fresh run from the first weights, which are the same every time. recorded: one that keeps its losses."""
@@ -66,7 +66,10 @@ class Setup:
 
 
 @cache
-def digits(pixels: tuple[float, float]) -> Array:
+def digits(pixels: tuple[float, float], image_shape: Shape) -> Array:
+    if image_shape != MNIST:
+        file = MNIST_FOLDER / "t10k-images-idx3-ubyte.gz"
+        return load_images(file, image_shape, scale=pixels, quiet=True)[:1000].copy()
     images, _ = load_mnist("test", scale=pixels)
     return images
 
