@@ -9,13 +9,16 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
 from benchmarks.quality import image_to_image, ingredients, ring
 from benchmarks.quality import recipes as quality
+from benchmarks.speed import sizes
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))}
@@ -70,6 +73,7 @@ OWN_TEST = ("data.md",)  # tests/data/test_data_page.py, which makes the data th
 @pytest.mark.parametrize("page", [page for page, commands in COMMANDS.items() if commands and page not in OWN_TEST])
 def test_the_commands_run_in_order(tmp_path, page):
     (tmp_path / "damaged.png").write_bytes(a_digit())
+    np.save(tmp_path / "crops.npy", np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), dtype=np.uint8))
     for command in COMMANDS[page]:
         if not any(word in command for word in LONG):
             done = run(command, tmp_path)
@@ -96,6 +100,23 @@ def test_the_code_runs_and_learns(code):
     assert abs(names["radius"].mean() - 1) < 0.1 and names["radius"].std() < 0.2
 
 
+def test_a_recipe_of_ones_own_is_trained_resumed_and_sampled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ((_, code),) = blocks(PAGES["own-recipe.md"])
+    names: dict = {"__name__": "own_recipe"}
+    monkeypatch.setitem(sys.modules, "own_recipe", types.ModuleType("own_recipe"))  # where dataclasses look
+    exec(compile(code, "own-recipe.md", "exec"), names)
+    assert names["resumed"].steps == 60 and names["digits"].shape == (100, 28, 28, 1)
+    assert names["G"].layers[1] == names["Sine"](0.5)
+
+
+def test_the_crops_are_cut_as_the_page_says(tmp_path, monkeypatch):
+    pytest.importorskip("skimage", reason="its wheel brings the photographs")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(dict(blocks(PAGES["sizes.md"]))["python"], "sizes.md", "exec"), {})
+    assert np.load("crops.npy").shape == (5000, 64, 64, 3)
+
+
 TABLES = {ring: "recipes.md", ingredients: "recipes.md", quality: "recipes.md", image_to_image: "image-to-image.md"}
 NAMES = {ring: "ring", ingredients: "ingredients", quality: "quality", image_to_image: "image_to_image"}
 
@@ -113,6 +134,12 @@ def test_benchmarks_are_what_was_saved():
     assert len(tables) == 3
     for table in tables:
         assert table in PAGES["benchmarks.md"]
+
+
+def test_the_table_of_sizes_is_what_was_saved():
+    """python -m benchmarks.speed.sizes --table"""
+    rows = json.loads(sizes.RESULTS.read_text(encoding="utf-8"))["rows"]
+    assert sizes.table(rows) in PAGES["sizes.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
