@@ -25,6 +25,8 @@ from .turns import measure
 
 RESULTS = Path(__file__).parents[1] / "results" / "sizes.json"
 TORCH = "PyTorch eager"
+SMALL_LR = 1e-4
+"""It costs no time, and three steps of Adam in float32 then lead both to the same losses at every size."""
 HEAD = "| images | nanogan, ms | PyTorch eager, ms | nanogan, MB | PyTorch eager, MB |"
 
 
@@ -51,7 +53,7 @@ def main() -> int:
     rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
     with errors_in_one_line(parser.prog):
         for shape in [] if args.table else [(size, size, channels) for size in args.sizes for channels in (1, 3)]:
-            recipe = get_recipe(args.recipe, shape)
+            recipe = get_recipe(args.recipe, shape, lr=SMALL_LR)
             row = measure(
                 Setup(recipe, recipe.batch_size, threads=args.threads, clock=args.clock), (OURS, TORCH), args.rounds
             )

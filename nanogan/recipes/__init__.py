@@ -1,4 +1,4 @@
-"""What to train: `recipe.py` says what a recipe is, `mnist.py` holds the published ones."""
+"""What to train: a recipe (`recipe.py`); `dense.py` and `convolutional.py` make them, `mnist.py` names them."""
 
 from .mnist import RECIPES, get_recipe, table
 from .recipe import ImageToImage, Recipe, Schedule, describe, restore

@@ -1,8 +1,8 @@
-"""What a recipe is: a frozen description of a GAN and its training. `mnist.py` holds the published ones.
+"""What a recipe is: a frozen description of a GAN and its training. `mnist.py` has the published ones.
 
 A recipe says what the networks are made of, the loss, the optimizer, the batch, the length. Nothing here computes.
 `describe` and `restore` turn one into JSON and back, so that a checkpoint says by itself what it holds. Read
-`mnist.py` next.
+`dense.py` next.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from nanogan.backend import Array
 from nanogan.errors import InputError
 from nanogan.layer import Layer
 from nanogan.layers import Linear
+from nanogan.optim import Adam
 from nanogan.reshape import Flatten
 from nanogan.training.gan_trainer import Trainer, load_generator
 from nanogan.training.loop import train
@@ -66,6 +67,7 @@ def test_settings_are_kept_and_taken_up_again(tmp_path, data):
     config = trained(tmp_path, "--data", data(28, 28), *(word for name in given for word in (f"--{name}", given[name])))
     assert {name: config[name.replace("-", "_")] for name in given} == given
     _, recipe = load_generator(tmp_path / "run" / "checkpoint.npz")
+    assert isinstance(recipe.optimizer, Adam)
     assert (recipe.optimizer.lr, recipe.optimizer.betas, recipe.ema_decay) == (0.003, (0.25, 0.999), 0.5)
     assert recipe.input_shape == (7,) and recipe.image_shape == (32, 32, 1) and recipe.batch_size == 64
     done = run(EXAMPLE, "--resume", "--steps", 4, "--out", "run", cwd=tmp_path)
@@ -138,7 +140,7 @@ class Scale(Layer):
         return self.factor * dy
 
 
-OWN = replace(TINY, name="mine", generator=(*TINY.generator, Scale(np.float32(0.5))))
+OWN = replace(TINY, name="mine", generator=(*TINY.generator, Scale(np.float64(0.5))))
 
 
 def test_a_recipe_with_a_layer_of_ones_own_is_saved_resumed_and_sampled(tmp_path):
@@ -167,7 +169,7 @@ class NoDataclass(Layer):
         return x
 
 
-Impostor = dataclass(type("Flatten", (Layer,), {"output_shape": Flatten.output_shape}))
+Impostor: type[Layer] = dataclass(type("Flatten", (Layer,), {"output_shape": Flatten.output_shape}))
 
 
 @pytest.mark.parametrize(
