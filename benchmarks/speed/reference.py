@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from nanogan.backend import NUMPY, Array, Backend, Shape
-from nanogan.data.images import MNIST_FOLDER, load_images, load_mnist
+from nanogan.data.images import load_mnist
 from nanogan.layers import Dropout
 from nanogan.pix2pix.pairs import Pairs, load_pairs
 from nanogan.pix2pix.trainer import ImageToImageTrainer
@@ -67,11 +69,12 @@ class Setup:
 
 @cache
 def digits(pixels: tuple[float, float], image_shape: Shape) -> Array:
-    if image_shape != MNIST:
-        file = MNIST_FOLDER / "t10k-images-idx3-ubyte.gz"
-        return load_images(file, image_shape, scale=pixels, quiet=True)[:1000].copy()
     images, _ = load_mnist("test", scale=pixels)
-    return images
+    if image_shape == MNIST:
+        return images
+    height, width, channels = image_shape
+    rows, columns = (np.arange(size) * 28 // size for size in (height, width))  # the nearest pixels
+    return images[:1000, rows][:, :, columns].repeat(channels, axis=3)
 
 
 @cache
