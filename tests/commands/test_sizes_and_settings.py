@@ -16,6 +16,7 @@ from nanogan.errors import InputError
 from nanogan.layer import Layer
 from nanogan.layers import Linear
 from nanogan.optim import Adam
+from nanogan.pix2pix.trainer import load_image_to_image
 from nanogan.reshape import Flatten
 from nanogan.training.gan_trainer import Trainer, load_generator
 from nanogan.training.loop import train
@@ -122,6 +123,19 @@ def test_the_list_shows_every_setting(tmp_path):
     row = dict(zip(names, re.split(r" {2,}", lines[1]), strict=True))
     expected = {"lr": "0.001", "beta1": "0.5", "batch": "64", "length": "10 epochs", "noise": "64", "width": "16"}
     assert row | expected | {"average": "0.999"} == row
+
+
+@pytest.mark.parametrize("model", ["dense", "unet"])
+def test_image_to_image_takes_what_makes_sense_there(tmp_path, data, model):
+    given = ("--lr", 0.003, "--beta1", 0.25, "--width", 4, "--steps", 1, "--batch-size", 4, "--seed", 0, "--quiet")
+    command = (ROOT / "examples" / "image_to_image.py", "--data", data(28, 28), "--model", model, "--out", "run")
+    done = run(*command, "--task", "restore", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    _, recipe = load_image_to_image(tmp_path / "run" / "checkpoint.npz")
+    assert isinstance(recipe.optimizer, Adam)
+    assert (recipe.optimizer.lr, recipe.optimizer.betas[0]) == (0.003, 0.25)
+    first = next(layer for layer in recipe.generator if layer.param_count)
+    assert getattr(first, "n_out", None) == 4 or getattr(first, "c_out", None) == 4
 
 
 # ---- a recipe of one's own
