@@ -27,7 +27,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nanogan.backend import BACKENDS, get_backend
+from nanogan.backend import BACKENDS
+from nanogan.backends import get_backend
 from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int
 from nanogan.errors import InputError
 from nanogan.recipes.mnist import RECIPES

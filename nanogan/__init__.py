@@ -8,7 +8,8 @@ from .commands import interrupt as interrupt  # first, so that Ctrl-C from here 
 
 # isort: split
 
-from .backend import NUMPY, Array, get_backend
+from .backend import NUMPY, Array
+from .backends import get_backend
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_gradients, generator_gradients

@@ -57,9 +57,9 @@ class Backend:
     def synchronize(self) -> None:
         """Wait until everything asked for has been computed. Read a clock only after this."""
 
-    def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str]]:
-        """In another process, the backend of the same name there."""
-        return get_backend, (self.name,)
+    def __reduce__(self) -> Any:
+        """In another process, the one backend of this kind there."""
+        return "NUMPY"
 
     def __copy__(self) -> Backend:
         """Another one with the same parts, of which some may then be replaced."""
@@ -88,27 +88,6 @@ class Backend:
 
 
 NUMPY = Backend()
-
-
-def get_backend(name: str = "numpy", *, graphs: bool = True) -> Backend:
-    """The backend called `name`, checked to work here. graphs: whether a GPU replays training steps as CUDA graphs.
-
-    Raises InputError with what to install or check if `name` is unknown, or no GPU can be used. It never falls back.
-    """
-    if name == "numpy":
-        return NUMPY
-    if name == GPU:
-        from .backend_cupy import CupyBackend
-
-        return CupyBackend(graphs=graphs)
-    raise InputError(f"backend {name!r} is unknown: choose one of {', '.join(BACKENDS)}")
-
-
-def gpu_facts() -> dict[str, str]:
-    """What is found of CuPy, driver and device, and what --backend cupy would do, by name; nothing is raised."""
-    from .backend_cupy import facts
-
-    return facts()
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

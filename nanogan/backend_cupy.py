@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .backend import Array, Backend, get_backend
+from .backend import Array, Backend
 from .backend_cupy_graph import Gemm, Repeated, one_line
 from .backend_cupy_kernels import Kernels
 from .errors import InputError
@@ -42,8 +42,8 @@ class CupyBackend(Backend):
         self.kernels = self.formulas.methods()
         self.recorder: Repeated | None = None
 
-    def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str]]:
-        return functools.partial(get_backend, graphs=self.graphs), (self.name,)
+    def __reduce__(self) -> Any:
+        return functools.partial(CupyBackend, graphs=self.graphs), ()
 
     def asarray(self, host: Array) -> Array:
         return self.xp.asarray(host)

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from nanogan import backend_cupy, layers
-from nanogan.backend import NUMPY, Backend, get_backend
+from nanogan.backend import NUMPY, Backend
 from nanogan.backend_cupy import facts
+from nanogan.backends import get_backend
 from nanogan.errors import InputError
 
 HAS_CUPY = importlib.util.find_spec("cupy") is not None

@@ -27,7 +27,8 @@ from nanogan import (
     Skip,
     discriminator_gradients,
 )
-from nanogan.backend import NUMPY, get_backend
+from nanogan.backend import NUMPY
+from nanogan.backends import get_backend
 from nanogan.errors import InputError
 from nanogan.training import generate
 

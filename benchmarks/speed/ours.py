@@ -7,7 +7,8 @@ from copy import copy
 from types import SimpleNamespace
 from typing import Any
 
-from nanogan.backend import Array, Backend, get_backend
+from nanogan.backend import Array, Backend
+from nanogan.backends import get_backend
 from nanogan.network import Network
 from nanogan.optim import Optimizer
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..backend import gpu_facts
+from ..backends import gpu_facts
 
 TRIED = """\
 Of GPUs, nanogan has run on an NVIDIA H100 and an H200, with CuPy 14.2; where it was written there is none. `python -m

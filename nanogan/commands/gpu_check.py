@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import __version__
-from ..backend import GPU, NUMPY, Array, Backend, get_backend, gpu_facts
+from ..backend import GPU, NUMPY, Array, Backend
+from ..backends import get_backend, gpu_facts
 from ..io import checkpoint
 from ..losses import BCE
 from ..recipes.mnist import get_recipe

@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..backend import Array, Shape, get_backend
+from ..backend import Array, Shape
+from ..backends import get_backend
 from ..errors import InputError
 from ..io.streams import say, warn
 from .arguments import add_training_arguments, channels, complete, decay, how_to_resume, positive_int, size
