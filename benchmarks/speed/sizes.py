@@ -34,7 +34,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown: median time of a step, peak memory of the process."""
     lines = [HEAD, "| --- " * HEAD.count(" |") + "|"]
     for row in rows:
-        ms = " | ".join(f"{row['ms'][name][1]:.3g}" for name in (OURS, TORCH))
+        ms = " | ".join(f"{row['ms'][name][1]:,.0f}" for name in (OURS, TORCH))
         memory = " | ".join(f"{row['peak_MB'][name]:.0f}" for name in (OURS, TORCH))
         size, _, channels = row["image_shape"]
         lines.append(f"| {size} x {size}, {'colour' if channels == 3 else 'grey'} | {ms} | {memory} |")
