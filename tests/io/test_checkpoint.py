@@ -167,7 +167,7 @@ WRONG_RECIPES: dict[str, tuple[dict[str, Any], str]] = {
     "no image": ({"generator": TINY.generator[:-1]}, "draws no images"),
     "huge image": ({"generator": (*TINY.generator, Upsample(10**6))}, "arrays of 4,000,000,000,000 numbers"),
     "huge noise": ({"noise_size": 10**12}, "arrays of 1,000,000,000,000 numbers"),
-    "sizes as text": ({"noise_size": "two"}, "its recipe can't be built"),
+    "sizes as text": ({"noise_size": "two"}, "noise_size must be a whole number"),
     "no fit": ({"noise_size": 3}, "expected inputs of shape"),
 }
 
@@ -176,7 +176,11 @@ WRONG_RECIPES: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_recipe_that_cannot_be_built_is_refused_before_memory_is_taken(saved, scratch, case):
     changes, message = WRONG_RECIPES[case]
     arrays, meta = checkpoint.load(saved)
-    checkpoint.save(scratch, arrays, {**meta, "description": describe(replace(TINY, **changes))})
+    checkpoint.save(
+        scratch,
+        arrays,
+        {**meta, "description": describe(TINY) | {name: describe(value) for name, value in changes.items()}},
+    )
     with pytest.raises(InputError, match=rf"c\.npz: .*{message}"):
         load_generator(scratch)
 
