@@ -148,10 +148,10 @@ class Scale(Layer):
     factor: float = 0.5
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        return self.factor * x
+        return float(self.factor) * x
 
     def backward_input(self, dy: Array) -> Array:
-        return self.factor * dy
+        return float(self.factor) * dy
 
 
 OWN = replace(TINY, name="mine", generator=(*TINY.generator, Scale(np.float64(0.5))))
