@@ -108,7 +108,7 @@ def measure(part: str, options: Options, facts: dict[str, Any], path: Path | Non
 
 
 def saved_tables(folder: Path) -> list[str]:
-    """Those of the README, as far as their parts are there. Raises InputError where none is."""
+    """Those of the README, as far as their parts are there. Raises InputError if none is."""
 
     def saved(*parts: str) -> list[dict[str, Any]]:
         files = [folder / f"{part}.json" for part in parts]

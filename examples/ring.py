@@ -205,7 +205,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def results_folder(path: Path) -> Path:
-    """The folder, made. Raises InputError where it can't be, or holds the results of another run."""
+    """The folder, made. Raises InputError if it can't be, or holds the results of another run."""
     if (path / "result.json").exists():
         raise InputError(f"{path}: already holds a run; choose another folder with --out")
     try:

@@ -65,12 +65,12 @@ class BatchNorm(Layer):
     def _normalise(self, x: Array) -> Array:
         mean = self._sums(x) / self.M if self.training else self.running_mean
         deviation = self.deviation = self.buffer("deviation", x.shape)
-        self.xp.subtract(x, self._spread(mean), out=deviation)
+        self.xp.subtract(x, self._over_image(mean), out=deviation)
         var = self._var(deviation) if self.training else self.running_var
         self.std = self.xp.sqrt(var + self.eps)
         y = self.buffer("y", x.shape)
-        self.xp.multiply(deviation, self._spread(self.gamma / self.std), out=y)
-        y += self._spread(self.beta)
+        self.xp.multiply(deviation, self._over_image(self.gamma / self.std), out=y)
+        y += self._over_image(self.beta)
         if self.training:
             unbiased = self.M / (self.M - 1) * var
             for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
@@ -84,13 +84,13 @@ class BatchNorm(Layer):
     def _sums(self, x: Array, out: Array | None = None) -> Array:
         return channel_sums(x, work=self.buffer("sums over the batch", x.shape[1:]), out=out)
 
-    def _spread(self, of_channel: Array) -> Array:
+    def _over_image(self, per_channel: Array) -> Array:
         """Each channel's value at every pixel, (C,) -> (H, W, C): NumPy then runs along images, not along pixels.
 
         For 64 images of 14 x 14 x 32 a product takes half the time.
         """
         spread = self.buffer("spread", self.deviation.shape[1:])
-        spread[...] = of_channel
+        spread[...] = per_channel
         return spread
 
     def backward_params(self, dy: Array) -> None:
@@ -121,9 +121,9 @@ class BatchNorm(Layer):
     def _input_gradient(self, dy: Array, dgamma: Array, dbeta: Array) -> Array:
         dx = self.buffer("dx", dy.shape)
         if not self.training:
-            return self.xp.multiply(dy, self._spread(self.gamma / self.std), out=dx)
-        self.xp.multiply(self.deviation, self._spread(dgamma / (self.M * self.std)), out=dx)
+            return self.xp.multiply(dy, self._over_image(self.gamma / self.std), out=dx)
+        self.xp.multiply(self.deviation, self._over_image(dgamma / (self.M * self.std)), out=dx)
         self.xp.subtract(dy, dx, out=dx)
-        dx -= self._spread(dbeta / self.M)
-        dx *= self._spread(self.gamma / self.std)
+        dx -= self._over_image(dbeta / self.M)
+        dx *= self._over_image(self.gamma / self.std)
         return dx

@@ -67,7 +67,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         "norm",
         "BatchNorm._input_gradient",
-        "without out=: return self.xp.multiply(dy, self._spread(self.gamma / self.std), out=dx)",
+        "without out=: return self.xp.multiply(dy, self._over_image(self.gamma / self.std), out=dx)",
     ): "the same numbers in a new array, and only in evaluation",
     ("losses", "BCEWithLogits.slopes", "dropped: return out"): "they are read from out, not from what is returned",
     (

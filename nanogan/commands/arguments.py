@@ -87,7 +87,7 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
 
 
 def file_path(text: str) -> str:
-    """An argument type: the name of a file or folder; ~ is the home folder, also where no shell has said so."""
+    """An argument type: the name of a file or folder; ~ is the home folder, also if no shell has said so."""
     return os.path.expanduser(
         _checked(str, text, lambda name: name and "\0" not in name, "the name of a file or folder")
     )
@@ -169,7 +169,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N|Ns",
         help="draw a picture every N steps, or N seconds (default: after every epoch, or 2s if they are shorter)",
     )
-    parser.add_argument("--allow-nonfinite", action="store_true", help="go on where a NaN or infinity arises")
+    parser.add_argument("--allow-nonfinite", action="store_true", help="go on if a NaN or infinity arises")
     parser.add_argument(
         "--quiet", action="store_true", help="print nothing but the seed, if it was chosen, warnings and errors"
     )
@@ -184,7 +184,7 @@ def complete(
     """Fill in every argument that wasn't given: from `defaults` (a saved run's or the recipe's), the seed by chance.
 
     also: arguments that only this command has, and what checks each.
-    Raises InputError where a default, which may come from a file, isn't what the argument can be.
+    Raises InputError if a default, which may come from a file, isn't what the argument can be.
     """
     if args.epochs or args.steps:
         defaults = {name: value for name, value in defaults.items() if name not in ("epochs", "steps")}

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _expect_evaluation_or_nothing(out: Path) -> None:
-    """Raise InputError, before any work is done, where `out` has no folder or is a file that `evaluate` hasn't made."""
+    """Raise InputError, before any work is done, if `out` has no folder or is a file that `evaluate` hasn't made."""
     if out.suffix != ".json":
         raise InputError(f"--out {out}: expected a name ending in .json")
     if not out.parent.is_dir():
@@ -52,7 +52,7 @@ def _expect_evaluation_or_nothing(out: Path) -> None:
         return
     try:
         found = json.loads(read_all(out, at_most=2**20))
-    except (ValueError, RecursionError):  # ValueError also where it is too long, or a folder
+    except (ValueError, RecursionError):  # ValueError also if it is too long, or a folder
         found = None
     if not (isinstance(found, dict) and {"checkpoint", "scores"} <= found.keys()):
         raise InputError(f"{out}: holds something else than an evaluation; choose another --out")

@@ -26,8 +26,8 @@ def read_table(content: Content, *, quiet: bool) -> tuple[Array, Array | None, l
     lines = [line for line in _lines(content) if line.strip()]
     if not lines:
         raise ValueError("expected a picture in every row, found an empty file")
-    commonest = max(",;\t", key=lines[0].count)
-    separator = commonest if commonest in lines[0] else None  # None: spaces
+    most_frequent = max(",;\t", key=lines[0].count)
+    separator = most_frequent if most_frequent in lines[0] else None  # None: spaces
     names, *more = [[cell.strip(" \t\r\n\"'") for cell in line.strip().split(separator)] for line in lines[:2]]
     below = more[0] if more else ["0"] * len(names)
     header = names == [str(number) for number in range(len(names))] or any(

@@ -165,7 +165,7 @@ def check_network(
     network: built with dtype=np.float64. It comes back as it was, but for its gradients.
     x: a batch on the host, shape (batch, *input_shape); normal random numbers if not given.
     count: how many numbers of each array are checked one by one (all, if it has no more).
-    Raises InputError where the network isn't float64, or two evaluations of one loss differ.
+    Raises InputError if the network isn't float64, or two evaluations of one loss differ.
     """
     rng, backend = np.random.default_rng(seed), network.backend
     host = rng.standard_normal((batch, *network.input_shape)) if x is None else np.array(x, dtype=np.float64)
@@ -218,7 +218,7 @@ def check_step(
         lambda: discriminator_gradients(D, loss, real, G.forward(z))
     trained, others: the networks that take part; their random generators stand still.
     batch: the batch size, to recognise it as a factor.
-    Raises InputError where a network isn't float64, or two runs of the step give two losses.
+    Raises InputError if a network isn't float64, or two runs of the step give two losses.
     """
     with _Held([trained, *others]) as held:
 

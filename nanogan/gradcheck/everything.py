@@ -209,7 +209,7 @@ SHAPES: tuple[Shape, ...] = ((6,), (4, 4, 3), (5, 3))
 def load_layer(place: str) -> Layer:
     """The layer at "path/to/file.py:name", where name is a layer, or a class that needs no arguments.
 
-    Raises InputError where there is none.
+    Raises InputError if there is none.
     """
     path, _, name = place.rpartition(":")
     if not path or not name or not Path(path).is_file():
@@ -272,7 +272,7 @@ def every_report() -> Iterator[Report]:
 def run(layer: str | None = None) -> int:
     """Print the proof of everything, or of the layer at "path/to/file.py:MyLayer". Returns 1 on any FAIL, else 0.
 
-    Raises InputError where there is no such layer.
+    Raises InputError if there is no such layer.
     """
     if layer is None:
         reports = every_report()

@@ -39,7 +39,7 @@ def save(path: str | Path, arrays: Mapping[str, Array], meta: Mapping[str, Any])
 def load(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """The arrays and the meta data that `save` wrote, not a bit changed.
 
-    Raises InputError where the file is no such checkpoint, was damaged, or comes from a newer nanogan.
+    Raises InputError if the file is no such checkpoint, was damaged, or comes from a newer nanogan.
     """
     path = Path(path)
     if (path / "checkpoint.npz").is_file():

@@ -43,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` once the block has ended and all is on the disk.
 
     Until then `path` is as it was, and so it stays if anything fails. A link is replaced, not written through. Raises
-    InputError, one line, where the file system doesn't let it.
+    InputError, one line, if the file system doesn't let it.
     """
     path = Path(path)
     temporary = path.with_name(path.name + ".new")
@@ -100,7 +100,7 @@ def sync_folder(folder: Path) -> None:
 def opened(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
     """A regular file to read from, and its length in bytes. Links are followed.
 
-    Raises InputError where there is none, or what is there is a folder, pipe, socket or device.
+    Raises InputError if there is none, or what is there is a folder, pipe, socket or device.
     """
     try:
         file = open_regular(path)
@@ -126,7 +126,7 @@ def open_regular(path: str | Path) -> BinaryIO:
 
 
 def read_all(path: str | Path, *, at_most: int) -> bytes:
-    """The content of a regular file. Raises InputError where it is longer than `at_most` bytes."""
+    """The content of a regular file. Raises InputError if it is longer than `at_most` bytes."""
     with opened(path) as (file, length):
         if length > at_most:
             raise InputError(f"{path}: expected at most {at_most:,} bytes, found {length:,}")

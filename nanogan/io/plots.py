@@ -44,7 +44,7 @@ def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zo
 
 
 def save_picture(path: str | Path, image: Array) -> None:
-    """Write one image (H, W, C), values in [0, 1], as PNG: grey where C is 1, RGB where it is 3."""
+    """Write one image (H, W, C), values in [0, 1], as PNG: grey if C is 1, RGB if it is 3."""
     _save_pixels(path, _as_bytes(image))
 
 

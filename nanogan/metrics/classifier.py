@@ -120,7 +120,7 @@ def save_weights(network: Network, path: Path) -> str:
 
 @cache
 def load_feature_network(path: Path = WEIGHTS, sha256: str = WEIGHTS_SHA256) -> Network:
-    """The trained network, read on the first call. Raises InputError where the file isn't the one that was hashed."""
+    """The trained network, read on the first call. Raises InputError if the file isn't the one that was hashed."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -93,7 +93,7 @@ def evaluate_samples(images: Array) -> dict[str, Any]:
 
     images: (N, 28, 28) or (N, 28, 28, 1), in [0, 1], black is 0. The protocol asks for N = 10,000; figures from fewer
     don't compare, and "samples" tells. Deterministic: the same images give the same numbers. About 10 s on two cores.
-    Raises ShapeError or InputError where the images aren't that.
+    Raises ShapeError or InputError if the images aren't that.
     """
     fake, real = _digits(images), _reference()
     features, digits = features_and_digits(fake)

@@ -44,7 +44,7 @@ def modes(mixture: Mixture, samples: Array) -> Modes:
     """How many modes of a mixture the samples (N, 2) hit, and how many samples are good.
 
     A sample is of high quality within 3 sigma of the nearest centre, in the plane a perfect sampler's share of
-    1 - exp(-9/2) = 98.89 %. A mode counts where it is nearest to at least one high-quality sample.
+    1 - exp(-9/2) = 98.89 %. A mode counts if it is nearest to at least one high-quality sample.
     Raises ShapeError or InputError on anything but finite points.
 
     Source: Srivastava et al. 2017 (VEEGAN), section 4.1; Lin et al. 2018 (PacGAN), with 2,500 samples: ring, a plain

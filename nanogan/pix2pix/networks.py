@@ -49,7 +49,7 @@ def unet(input_shape: Shape, image_shape: Shape, *, width: int = 16, **options: 
     D gives a logit for each patch of 18 x 18 pixels (Isola et al. 2017, section 3.2). width: channels at the first half
     size; twice as many at each smaller one.
 
-    Raises ShapeError where a side is odd. options: fields of the recipe.
+    Raises ShapeError if a side is odd. options: fields of the recipe.
     """
     (height, across, c_in), c_out = input_shape, image_shape[-1]
     halvings = min((height & -height).bit_length() - 1, (across & -across).bit_length() - 1, MOST_HALVINGS)

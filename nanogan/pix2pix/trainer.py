@@ -257,7 +257,7 @@ def side_by_side(*columns: Array) -> Array:
 def load_image_to_image(path: str | Path) -> tuple[Network, ImageToImage]:
     """The generator in a checkpoint of an `ImageToImageTrainer`, on NumPy, and its recipe.
 
-    Raises InputError where there is none that works.
+    Raises InputError if there is none that works.
     """
     return load_network(path, ImageToImage, lambda recipe: np.zeros((1, *recipe.input_shape)))
 
@@ -265,7 +265,7 @@ def load_image_to_image(path: str | Path) -> tuple[Network, ImageToImage]:
 def translate(G: Network, recipe: ImageToImage, picture: Array) -> Array:
     """What G makes of one picture, (*input_shape) uint8: (*image_shape) in [0, 1].
 
-    Raises ShapeError where the picture has another size or number of channels than those that G was trained on.
+    Raises ShapeError if the picture has another size or number of channels than those that G was trained on.
     """
     if picture.shape != recipe.input_shape:
         raise ShapeError(

@@ -196,7 +196,7 @@ def restore(description: Any, layers: Mapping[str, type] = MappingProxyType({}))
 def own_classes(value: Any) -> dict[str, type]:
     """The classes in a recipe that aren't nanogan's, by name.
 
-    Raises InputError where one could not be saved and read again: all that it is made of must be its fields.
+    Raises InputError if one could not be saved and read again: all that it is made of must be its fields.
     """
     if isinstance(value, (tuple, list)):
         return {name: cls for item in value for name, cls in own_classes(item).items()}

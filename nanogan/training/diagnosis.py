@@ -34,7 +34,7 @@ WON = 0.005
 ONE_DIGIT = 0.95
 """A share from which on samples count as one digit: the classifier reads a few of the others into any picture."""
 VARIED = 0.5
-"""The commonest digit's share up to which G counts as drawing several."""
+"""The most frequent digit's share up to which G counts as drawing several."""
 SLOW_START = 15_000
 """Steps after which G must draw several digits. `vanilla` draws one for 9,000 steps, then learns the others."""
 
@@ -95,10 +95,10 @@ def gradient_norm(dx: Array, loss: Loss) -> float:
 
 
 def digit_figures(images: Array) -> dict[str, float]:
-    """Entropy of the digits in images (N, 28, 28, 1), in [0, 1], and the share of the commonest one.
+    """Entropy of the digits in images (N, 28, 28, 1), in [0, 1], and the share of the most frequent one.
 
     Entropy: -sum p log p over the ten digits as FD-mnist's classifier reads them, in nats: ln 10 = 2.303 where all are
-    equally frequent, 0 where there is one. NaN where a pixel isn't finite.
+    equally frequent, 0 if there is one. NaN if a pixel isn't finite.
     """
     if not np.isfinite(images).all():
         return {"digit_entropy": math.nan, "top_digit_share": math.nan}

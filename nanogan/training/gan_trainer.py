@@ -153,7 +153,7 @@ def load_generator(path: str | Path, *, layers: Mapping[str, type] = MappingProx
     """The generator in a checkpoint, on NumPy, and its recipe. The discriminator isn't needed and isn't built.
 
     layers: classes of yours that the recipe is made with, such as {"MyLayer": MyLayer}.
-    Raises InputError where there is none that works.
+    Raises InputError if there is none that works.
     """
 
     def noise(recipe: Recipe) -> Array:
@@ -204,7 +204,7 @@ LARGEST_OUTPUT = 2**24
 
 
 def _check_sizes(layers: Iterable[Layer], shape: Shape) -> None:
-    """Raise InputError, before memory is taken, where a description asks for absurdly large arrays."""
+    """Raise InputError, before memory is taken, if a description asks for absurdly large arrays."""
     for layer in (None, *layers):
         if isinstance(layer, Sequential):
             _check_sizes(layer.layers, shape)

@@ -21,7 +21,7 @@ DIAGNOSED = ("gradient_norm", "digit_entropy", "top_digit_share")
 
 
 def complete(row: Row, columns: Sequence[str]) -> Row:
-    """The row with every column, in order; NaN where it had none."""
+    """The row with every column, in order; NaN for those that it had not."""
     return dict.fromkeys(columns, math.nan) | row
 
 
@@ -40,7 +40,7 @@ def as_array(rows: Sequence[Row], columns: Sequence[str]) -> Array:
 
 
 def from_array(numbers: Array, columns: Sequence[str]) -> list[Row]:
-    """What `as_array` was given. Raises ValueError where the array isn't that."""
+    """What `as_array` was given. Raises ValueError if the array isn't that."""
     if numbers.dtype != np.float64 or numbers.shape[1:] != (len(columns),):
         raise ValueError(f"a log of shape {numbers.shape}")
     rows = [dict(zip(columns, row, strict=True)) for row in numbers.tolist()]

@@ -62,14 +62,14 @@ class Checkpoints:
         self.save()  # so that the run can be resumed from its first step on, with the settings it has now
 
     def after_step(self) -> None:
-        """Save where it is time, and stop where the losses show that something is wrong."""
+        """Save if it is time, and stop if the losses show that something is wrong."""
         steps, looks = self.trainer.steps, self.trainer.backend.nan_check_every
         if self.every.is_over(steps):
             self.save()
         elif steps % looks == 0 and not self.allow_nonfinite and not losses_are_finite(self.trainer):
-            self.is_good()
+            self.check_finite()
 
-    def is_good(self) -> bool:
+    def check_finite(self) -> bool:
         """Whether all is finite. Raises InputError, naming the first bad array, unless the run may go on with it."""
         if is_finite(self.trainer):
             return True
@@ -82,7 +82,7 @@ class Checkpoints:
 
     def save(self) -> None:
         """Write the checkpoint, if all is good."""
-        if self.is_good():
+        if self.check_finite():
             self.trainer.save(self.path)
         self.every.restart()
 
@@ -114,7 +114,7 @@ class Reports:
         self.restart()
 
     def after_step(self) -> None:
-        """Draw a picture in the middle of an epoch where it is time."""
+        """Draw a picture in the middle of an epoch if it is time."""
         if self.inside.is_over(self.trainer.steps):
             self.folder.write_sample(self.trainer, f"step-{self.trainer.steps:06}.png")
             self.inside.restart()
@@ -153,12 +153,12 @@ def train(
 
     checkpoint_every: save more often than that: "500" is every 500 steps, "30s" every 30 seconds.
     sample_every, pause: other moments for the log and the pictures (`Reports`).
-    allow_nonfinite: go on where a NaN or infinity arises, without saving it.
+    allow_nonfinite: go on if a NaN or infinity arises, without saving it.
     diagnosis: adds its figures to the log, and says on stderr, also where `quiet`, when they show that the run fails.
 
     Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Signals are
-    caught in the main thread only. The folder is this run's until it ends or fails. Raises InputError where a
-    checkpoint can't be written or, naming layer and array, where the numbers stop being finite.
+    caught in the main thread only. The folder is this run's until it ends or fails. Raises InputError if a
+    checkpoint can't be written or, naming layer and array, if a value is no longer finite.
     """
     with folder.held():
         with stop_on_interrupt() as stop, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -228,7 +228,7 @@ def report(
 ) -> None:
     """What the end of an epoch leaves: on the disk, and only then on the screen, which may be gone."""
     speed = reports.images_per_second()
-    checkpoints.is_good()
+    checkpoints.check_finite()
     row = trainer.log_epoch(**(diagnosis.figures() if diagnosis else {}))
     reports.folder.write_epoch(trainer)
     checkpoints.save()

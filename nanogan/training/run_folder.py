@@ -60,7 +60,7 @@ class RunFolder:
             raise InputError(f"{self.path}: nothing to resume, there is no checkpoint.npz; {instead}")
 
     def create(self) -> None:
-        """Make the folder, for this run alone. Raises InputError where it can't be made or another run is using it."""
+        """Make the folder, for this run alone. Raises InputError if it can't be made or another run is using it."""
         with self._refused():
             self.samples.mkdir(parents=True, exist_ok=True)
             self._lock()

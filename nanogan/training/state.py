@@ -165,7 +165,7 @@ def _change(name: str, was: Any, now: Any) -> str:
 
 
 def _progress(arrays: dict[str, Array], meta: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """How far a checkpoint's run had come. Raises one of many errors where the meta data hold anything else."""
+    """How far a checkpoint's run had come. Raises one of many errors if the meta data hold anything else."""
     rng = np.random.default_rng()
     rng.bit_generator.state = meta["rng"]
     # Until format 2, the log was part of the meta data.

@@ -136,7 +136,7 @@ class BaseTrainer(State):
         return dict(zip(("d_loss", "g_loss", "d_real", "d_fake"), map(float, means), strict=True))
 
     def log_epoch(self, **diagnosed: float) -> log.Row:
-        """Append this epoch's row to `rows`, or replace it where the epoch was logged before it was over.
+        """Append this epoch's row to `rows`, or replace it if the epoch was logged before it was over.
 
         diagnosed: what `diagnosis.py` found; may be left out.
         """
