@@ -162,7 +162,8 @@ class Workspace:
         """
         held, dtype = self._buffers.get(name), dtype or self.dtype
         if held is None or held.shape[1:] != shape[1:] or len(held) < shape[0] or held.dtype != dtype:
-            allocate = (xp or self.xp).zeros if zeroed else (xp or self.xp).empty
+            xp = xp or self.xp
+            allocate = xp.zeros if zeroed else xp.empty
             held = self._buffers[name] = allocate(shape, dtype=dtype)
             self.backend.growths += 1
         return held if held.shape == shape else held[: shape[0]]

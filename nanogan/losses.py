@@ -77,11 +77,15 @@ class Loss(Workspace):
     def mean_probability(self, x: Array) -> Array:
         return self.probability(x).mean()
 
-    def checked(self, x: Array, t: Array | float) -> Array | float:
-        """t. Raises TypeError or ShapeError if x and t don't fit the loss and each other: nothing is broadcast."""
+    def expect_outputs(self, x: Array) -> None:
+        """Raise ArrayError unless x is an array of this loss's backend and dtype."""
         if getattr(x, "dtype", self.dtype) != self.dtype:
             raise ArrayError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
         self.expect_array(f"{self}: expected outputs", x)
+
+    def checked(self, x: Array, t: Array | float) -> Array | float:
+        """t. Raises TypeError or ShapeError if x and t don't fit the loss and each other: nothing is broadcast."""
+        self.expect_outputs(x)
         if isinstance(t, (int, float, np.number)):
             return float(t)  # a NumPy number would promote float32 to float64
         self.expect_array(f"{self}: expected a target", t)
@@ -197,9 +201,7 @@ class CrossEntropy(Loss):
 
     def checked(self, x: Array, t: Array | float) -> Array | float:
         """See `Loss`. That 0 <= t < K is not checked, because that would wait for a GPU: a bad t matches no class."""
-        if getattr(x, "dtype", self.dtype) != self.dtype:
-            raise ArrayError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
-        self.expect_array(f"{self}: expected outputs", x)
+        self.expect_outputs(x)
         if isinstance(t, (int, float)) or x.ndim != 2 or t.shape != x.shape[:1] or t.dtype.kind not in "iu":
             got = f"{x.shape} and {t if isinstance(t, (int, float)) else f'{t.dtype} {t.shape}'}"
             raise ShapeError(f"{self}: expected logits (N, K) and integer targets (N,), got {got}")

@@ -165,7 +165,7 @@ class Adam(Optimizer):
     def numbers(self) -> tuple[float, ...]:
         """scale and offset"""
         beta1, beta2 = self.betas
-        rate = self.lr / (1 - beta1**self.t)  # lr m^ = rate m
+        rate = self.lr / (1 - beta1**self.t)  # lr m_hat = rate m
         return 1 / (rate * math.sqrt(1 - beta2**self.t)), self.eps / rate
 
     @fusible
