@@ -7,8 +7,7 @@ bottom of the house: it imports nothing of nanogan but errors and settings. Read
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -30,14 +29,10 @@ class Backend:
 
     name = "numpy"
     xp: Any = np
-    block_size = 2**16
-    """How many parameters an optimizer updates at a time: five such blocks (1.3 MiB in float32) stay in caches."""
-    nan_check_every = 1
-    """Check the losses for NaN every this many steps; on a CPU the check is free."""
-    kernels: Mapping[str, Callable[..., Any]] = {}
-    """What computes a `fusible` method here, by its full name, "nanogan.layers.ReLU.forward", with its arguments."""
+    block_size = 2**16  # parameters that an optimizer updates at a time: five such blocks (1.3 MiB) stay in caches
+    nan_check_every = 1  # check the losses for NaN every this many steps; on a CPU the check is free
     growths = 0
-    """How often a work array has been allocated, by all that computes here: then its address is another one."""
+    """How often a work array has been allocated: a GPU that replays a step must then record it anew."""
 
     def asarray(self, host: Array) -> Array:
         """The same numbers as an array of this backend. NumPy shares the memory; a GPU copies."""
@@ -53,6 +48,9 @@ class Backend:
         NumPy buffers `out` unless told not to check the indices (mode="clip"); CuPy has no such argument.
         """
         return np.take(array, rows, axis=0, out=out, mode="clip")
+
+    def specialize(self, owner: Any) -> None:
+        """Give it kernels of this backend in place of its `fusible` methods. NumPy has none."""
 
     def synchronize(self) -> None:
         """Wait until everything asked for has been computed. Read a clock only after this."""
@@ -71,13 +69,12 @@ class Backend:
         return self
 
     # ---- what makes a training step one thing that can be repeated
+    #
+    # Everything that the host has to do anew in each step (draw, count, shuffle) must happen inside a `make` given to
+    # `fresh`: if a GPU replays a step, `repeatable` calls each of them again, in the same order, and nothing else.
 
     def fresh(self, make: Callable[[], Array]) -> Array:
-        """make(), a host array, as an array of this backend: what differs from step to step, like noise and rows.
-
-        Everything that the host has to do anew in each step (draw, count, shuffle) must happen inside such a `make`:
-        where a GPU replays a step, `repeatable` calls each of them again, in the same order, and nothing else.
-        """
+        """make(), a host array, as an array of this backend: what differs from step to step, like noise and rows."""
         return self.asarray(make())
 
     def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
@@ -94,30 +91,19 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def fusible(method: Method) -> Method:
-    """Mark a method of a `Workspace` as one formula, which a backend may compute with a kernel of its own.
+    """Mark a method of a `Workspace` as one formula, which a backend may compute with a kernel (`Backend.specialize`).
 
-    The method stands for what is computed, in plain NumPy; `Backend.kernels` may have another how.
+    The method stands for what is computed, in plain NumPy; the kernel is another way to compute the same.
     """
-
-    @functools.wraps(method)
-    def compute(self: Any, *args: Any, **options: Any) -> Any:
-        if kernels := self.backend.kernels:
-            kind = type(self)  # a subclass that somebody else wrote may mean something else
-            if kernel := kernels.get(f"{kind.__module__}.{kind.__name__}.{method.__name__}"):
-                return kernel(self, *args, **options)
-        return method(self, *args, **options)
-
-    return compute  # type: ignore[return-value]
+    method.fusible = True  # type: ignore[attr-defined]
+    return method
 
 
 class Workspace:
-    """Something that computes on a backend in a dtype and owns named work arrays.
+    """Something that computes on a backend in a dtype and owns named work arrays, which every step reuses.
 
-    Work arrays are allocated on first use and reused on every later step, so that a training step allocates nothing
-    that grows with the batch. The price: a result is valid until its owner computes the same thing again.
-
-    It is created as a description (`Linear(64, 256)`, `Adam(lr=2e-4)`) and bound later. `copy.copy` gives the
-    description again; what a subclass does for `copy.deepcopy` and `pickle` stands in its `__reduce_ex__`.
+    A result is valid until its owner computes the same thing again. It is created as a description (`Linear(64, 256)`)
+    and bound later; `copy.copy` gives the description again.
     """
 
     backend: Backend = NUMPY
@@ -128,10 +114,10 @@ class Workspace:
         """Compute on `backend` in `dtype` from now on, with work arrays of its own."""
         if not isinstance(backend, Backend):
             raise InputError(f"backend must be a Backend, such as get_backend('numpy'), got {backend!r}")
-        if not self.is_bound:
-            self._described = tuple(vars(self))
+        vars(self).setdefault("_described", tuple(vars(self)))  # the names of what isn't bound
         self.backend, self.xp, self.dtype = backend, backend.xp, float_type(dtype)
         self._buffers: dict[str, Array] = {}
+        backend.specialize(self)
 
     @property
     def is_bound(self) -> bool:
@@ -142,28 +128,27 @@ class Workspace:
         vars(description).update({name: own[name] for name in own.get("_described", own)})
         return description
 
-    def expect_array(self, what: str, x: Array) -> None:
-        """Raise ArrayError unless x is an array of this backend and dtype: nothing is copied or cast in silence.
+    def expect_array(self, x: Array, what: str) -> None:
+        """Raise ArrayError unless x is an array of this backend and dtype: nothing is copied or cast in silence."""
+        if not isinstance(x, self.xp.ndarray) or x.dtype != self.dtype:
+            raise ArrayError(self.misfit(x, what))
 
-        what: begins the message, "network: expected inputs".
-        """
-        if not isinstance(x, self.xp.ndarray):
-            how = "np.asarray(x, dtype)" if self.backend.name == "numpy" else "backend.asarray(x)"
-            kind = f"{type(x).__module__}.{type(x).__qualname__}"
-            raise ArrayError(f"{what} as an array of {self.backend.name}, got {kind}; use {how}")
-        if x.dtype != self.dtype:
-            raise ArrayError(f"{what} of {self.dtype}, got {x.dtype}; use x.astype({self.dtype})")
+    def misfit(self, x: Any, what: str) -> str:
+        """What is wrong with x, and what to do. what: is expected, "inputs"."""
+        if isinstance(x, self.xp.ndarray):
+            return f"expected {what} of {self.dtype}, got {x.dtype}; use x.astype({self.dtype})"
+        how = "np.asarray(x, dtype)" if self.backend.name == "numpy" else "backend.asarray(x)"
+        kind = f"{type(x).__module__}.{type(x).__qualname__}"
+        return f"expected {what} as an array of {self.backend.name}, got {kind}; use {how}"
 
     def buffer(self, name: str, shape: Shape, dtype: Any = None, zeroed: bool = False, xp: Any = None) -> Array:
-        """An array of `shape` that is the same memory on every call with this name.
+        """An array of `shape` that is the same memory on every call with this name; a smaller batch gets a slice of it.
 
-        It holds anything; with `zeroed`, zeros wherever its owner has never written. A batch smaller than an earlier
-        one gets a leading slice; a larger one makes the array grow. xp: np for an array on the host.
+        It holds anything; with `zeroed`, zeros wherever its owner has never written. xp: np for an array on the host.
         """
         held, dtype = self._buffers.get(name), dtype or self.dtype
         if held is None or held.shape[1:] != shape[1:] or len(held) < shape[0] or held.dtype != dtype:
             xp = xp or self.xp
-            allocate = xp.zeros if zeroed else xp.empty
-            held = self._buffers[name] = allocate(shape, dtype=dtype)
+            held = self._buffers[name] = (xp.zeros if zeroed else xp.empty)(shape, dtype=dtype)
             self.backend.growths += 1
         return held if held.shape == shape else held[: shape[0]]

@@ -39,7 +39,7 @@ class CupyBackend(Backend):
         self.graphs = graphs
         self.xp = _with_products(cupy) if graphs else cupy
         self.formulas = Kernels(cupy)
-        self.kernels = self.formulas.methods()
+        self.kernels = self.formulas.methods()  # by full name, "nanogan.layers.ReLU.forward"
         self.recorder: Repeated | None = None
 
     def __reduce__(self) -> Any:
@@ -53,6 +53,13 @@ class CupyBackend(Backend):
 
     def take_rows(self, array: Array, rows: Array, out: Array) -> Array:
         return self.xp.take(array, self.xp.asarray(rows), axis=0, out=out)
+
+    def specialize(self, owner: Any) -> None:
+        """By the class's full name, because a subclass that somebody else wrote may mean something else."""
+        name = f"{type(owner).__module__}.{type(owner).__name__}."
+        for method, kernel in self.kernels.items():
+            if method.startswith(name):
+                setattr(owner, method.removeprefix(name), functools.partial(kernel, owner))
 
     def synchronize(self) -> None:
         self.library.cuda.get_current_stream().synchronize()

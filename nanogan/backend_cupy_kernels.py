@@ -188,6 +188,9 @@ class Kernels:
         """Only called for what `__init__` has not set."""
         raise AttributeError(f"there is no kernel {name!r}")
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Kernels:
+        return self
+
     def methods(self) -> dict[str, Callable[..., Any]]:
         """What each of `fusible` methods is replaced by."""
         found: dict[str, Callable[..., Any]] = {

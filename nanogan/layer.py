@@ -50,8 +50,7 @@ class Layer(Workspace):
     """Base of all layers: no parameters, and outputs shaped like inputs, unless a layer says otherwise."""
 
     rng: np.random.Generator
-    depends_on_batch = False
-    """True if the output for one row depends on the other rows of the batch (batch statistics, packs)."""
+    depends_on_batch = False  # True if a row's output depends on other rows of the batch (batch statistics, packs)
 
     def __getattr__(self, name: str) -> Array:
         """Only called if `name` was never set: a misspelled name, or a layer that isn't bound yet."""
@@ -104,10 +103,13 @@ class Layer(Workspace):
         """The names of the learned arrays."""
         return [name for name, array in self.declare().items() if array.learned]
 
+    def value_count(self, learned: bool = True) -> int:
+        """How many learned values there are, or how many of state."""
+        return sum(math.prod(array.shape) for array in self.declare().values() if array.learned == learned)
+
     @property
     def param_count(self) -> int:
-        """How many learned values there are."""
-        return sum(math.prod(array.shape) for array in self.declare().values() if array.learned)
+        return self.value_count()
 
 
 def expect_shape(layer: Layer, input_shape: Shape, expected: Shape) -> None:

@@ -17,17 +17,14 @@ from typing import Any
 import numpy as np
 
 from .backend import NUMPY, Array, Backend, Workspace, fusible
-from .errors import ArrayError, InputError, ShapeError
+from .errors import InputError, ShapeError
 from .numerics import sigmoid
 from .settings import check_fields
 
 
 @dataclass
 class Loss(Workspace):
-    """Base of the losses: one term per value of x, then their mean over all values ("mean") or their sum ("sum").
-
-    A loss computes in float32 on NumPy; `bind` returns a copy for another backend or dtype.
-    """
+    """Base of the losses: one term per value of x, then their mean over all values ("mean") or their sum ("sum")."""
 
     _: KW_ONLY
     reduction: str = "mean"
@@ -39,7 +36,7 @@ class Loss(Workspace):
         self._use(NUMPY, np.float32)
 
     def bind(self, backend: Backend = NUMPY, dtype: Any = np.float32) -> Loss:
-        """This loss, computing on `backend` in `dtype`."""
+        """A copy of this loss that computes on `backend` in `dtype`. One just made computes in float32 on NumPy."""
         bound = copy(self)
         bound._use(backend, dtype)
         return bound
@@ -55,7 +52,7 @@ class Loss(Workspace):
 
     @fusible
     def backward(self, x: Array, t: Array | float) -> Array:
-        """The terms' gradient, divided by the number of terms if the loss is their mean. Valid until the next call."""
+        """The terms' gradient, divided by their number if the loss is their mean. Valid until the next call."""
         dx = self.gradient(x, self.checked(x, t))
         if self.reduction == "mean":
             dx /= x.size
@@ -77,21 +74,19 @@ class Loss(Workspace):
     def mean_probability(self, x: Array) -> Array:
         return self.probability(x).mean()
 
-    def expect_outputs(self, x: Array) -> None:
-        """Raise ArrayError unless x is an array of this loss's backend and dtype."""
-        if getattr(x, "dtype", self.dtype) != self.dtype:
-            raise ArrayError(f"{self}: expected outputs of {self.dtype}, got {x.dtype}; use loss.bind(backend, dtype)")
-        self.expect_array(f"{self}: expected outputs", x)
-
     def checked(self, x: Array, t: Array | float) -> Array | float:
-        """t. Raises TypeError or ShapeError if x and t don't fit the loss and each other: nothing is broadcast."""
-        self.expect_outputs(x)
+        """t. Raises ArrayError or ShapeError if x and t don't fit the loss and each other: nothing is broadcast."""
+        self.expect_array(x, "outputs")
         if isinstance(t, (int, float, np.number)):
             return float(t)  # a NumPy number would promote float32 to float64
-        self.expect_array(f"{self}: expected a target", t)
+        self.expect_array(t, "a target")
         if t.shape != x.shape:
             raise ShapeError(f"{self}: expected a target of shape {x.shape}, got {t.shape}")
         return t
+
+    def misfit(self, x: Any, what: str) -> str:
+        message = f"{self}: {super().misfit(x, what)}"
+        return message.replace(f"x.astype({self.dtype})", "loss.bind(backend, dtype)")
 
 
 class BCEWithLogits(Loss):
@@ -201,7 +196,7 @@ class CrossEntropy(Loss):
 
     def checked(self, x: Array, t: Array | float) -> Array | float:
         """See `Loss`. That 0 <= t < K is not checked, because that would wait for a GPU: a bad t matches no class."""
-        self.expect_outputs(x)
+        self.expect_array(x, "outputs")
         if isinstance(t, (int, float)) or x.ndim != 2 or t.shape != x.shape[:1] or t.dtype.kind not in "iu":
             got = f"{x.shape} and {t if isinstance(t, (int, float)) else f'{t.dtype} {t.shape}'}"
             raise ShapeError(f"{self}: expected logits (N, K) and integer targets (N,), got {got}")

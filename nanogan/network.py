@@ -23,15 +23,20 @@ from .layer import Declared, Layer, Memory
 
 def expect_layers(layers: Any) -> list[Layer]:
     """The layers as a list. Raises InputError unless they are some, each made already."""
-    if isinstance(layers, Layer) or not hasattr(layers, "__iter__"):
-        raise InputError(f"layers must be a list of layers, got {layers!r}; write [...] around it")
-    listed = list(layers)
+    listed = list(layers) if hasattr(layers, "__iter__") else []
+    if not hasattr(layers, "__iter__") or not all(isinstance(layer, Layer) for layer in listed):
+        raise InputError(_no_layers(layers, listed))
+    return listed
+
+
+def _no_layers(layers: Any, listed: list[Any]) -> str:
+    """What is wrong with a list of layers that isn't one."""
     for position, layer in enumerate(listed):
         if isinstance(layer, type):
-            raise InputError(f"layers: number {position} is the class {layer.__name__}; write {layer.__name__}(...)")
+            return f"layers: number {position} is the class {layer.__name__}; write {layer.__name__}(...)"
         if not isinstance(layer, Layer):
-            raise InputError(f"layers: number {position} is no layer: {layer!r}")
-    return listed
+            return f"layers: number {position} is no layer: {layer!r}"
+    return f"layers must be a list of layers, got {layers!r}; write [...] around it"
 
 
 class Sequential(Layer):
@@ -43,7 +48,7 @@ class Sequential(Layer):
     def __init__(self, layers: Iterable[Layer]) -> None:
         self.layers = [copy(layer) for layer in expect_layers(layers)]
         self.depends_on_batch = any(layer.depends_on_batch for layer in self.layers)
-        with_params = [position for position, layer in enumerate(self.layers) if layer.param_count]
+        with_params = [position for position, layer in enumerate(self.layers) if layer.value_count()]
         self.first_with_params = min(with_params, default=len(self.layers))
 
     def __copy__(self) -> Sequential:
@@ -154,15 +159,12 @@ class Skip(Sequential):
 class Network(Sequential):
     """A sequence of layers with its memory: `params`, `grads` and `state`, one flat vector each.
 
-    layers: descriptions such as `Linear(64, 256)`; the network holds copies of them.
     input_shape: shape of one input, without the batch axis; an int n means (n,).
     backend, dtype: where and in what precision to compute; float64 is for gradient checks.
-    rng: the generator, on the host, of first weights and dropout masks, or its seed. Raises ShapeError if layers don't
-    fit, InputError, naming the argument, on anything else.
+    rng: the generator, on the host, of first weights and dropout masks, or its seed.
 
-    What a network returns is a work array: `[G.forward(z) for z in batches]` is the last batch many times. Copy it, or
-    use `training.generate`, which also holds `lock`, so that threads may share a generator. `copy.deepcopy` and
-    `pickle` make a network of the same numbers, which computes and trains the same.
+    Raises ShapeError if the layers don't fit, InputError, naming the argument, on anything else. What a network returns
+    is a work array: `[G.forward(z) for z in batches]` is the last batch many times. Copy what you keep.
     """
 
     def __init__(
@@ -175,14 +177,13 @@ class Network(Sequential):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         super().__init__(layers)
-        self.input_shape = settings.shape("input_shape", input_shape)
+        self.input_shape = settings.setting("Shape", "input_shape", input_shape)
         self.shape = self.output_shape(self.input_shape)  # of one output
-        state_count = sum(math.prod(array.shape) for array in self.declare().values()) - self.param_count
-        self._use(backend, dtype)  # checks them
-        self.params, self.grads = (self.xp.zeros(self.param_count, dtype=self.dtype) for _ in range(2))
-        self.state = self.xp.zeros(state_count, dtype=self.dtype)
+        self._use(backend, dtype)
+        sizes = (self.value_count(learned) for learned in (True, True, False))
+        self.params, self.grads, self.state = (self.xp.zeros(size, dtype=self.dtype) for size in sizes)
         self.bind(backend, dtype, settings.generator(rng), self._memory())
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # for threads that share a generator (`training.generate`)
 
     def _memory(self) -> Memory:
         """The flat vectors, cut into the declared arrays."""
@@ -193,18 +194,18 @@ class Network(Sequential):
             yield tuple(vector[start : end[learned]] for vector in vectors)
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        """The output for a batch x of shape (N, *input_shape), valid until the next forward.
-
-        Raises what `expect_input` does: nothing is cast silently.
-        """
+        """The output for a batch x of shape (N, *input_shape), valid until the next forward."""
         self.expect_input(x)
         return super().forward(x, training)
 
     def expect_input(self, x: Array) -> None:
-        """Raise ShapeError, or ArrayError, which is a TypeError, unless x is a batch that this network takes."""
-        self.expect_array("network: expected inputs", x)
+        """Raise ShapeError or ArrayError unless x is a batch that this network takes."""
+        self.expect_array(x, "inputs")
         if x.shape[1:] != self.input_shape:
             raise ShapeError(f"network: expected a batch of inputs of shape {self.input_shape}, got {x.shape}")
+
+    def misfit(self, x: Any, what: str) -> str:
+        return f"network: {super().misfit(x, what)}"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """For `pickle` and `copy.deepcopy`: how it was made, and its numbers. What `forward` kept is left behind."""

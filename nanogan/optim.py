@@ -28,8 +28,16 @@ class Trainable(Protocol):
     grads: Array
 
 
+class _Bound(Workspace):
+    """What an optimizer has once it is bound, besides its fields."""
+
+    network: Trainable
+    t: int  # steps taken
+    moments: dict[str, Array]  # flat vectors like network.params
+
+
 @dataclass
-class Optimizer(Workspace):
+class Optimizer(_Bound):
     """Base of the optimizers: moments as flat vectors, a step count, and the loop over the vectors, block by block.
 
     lr: the step size. weight_decay: adds weight_decay * p to every gradient (L2, like PyTorch's Adam and SGD).
@@ -44,42 +52,31 @@ class Optimizer(Workspace):
         check_fields(self)
         if self.lr <= 0 or self.weight_decay < 0:
             raise InputError(f"{self}: lr must be positive and weight_decay not negative")
-        self.t = 0  # steps taken
-        self.moments: dict[str, Array] = {}
-        self.vectors: tuple[Array, ...] = ()
-        self.network: Trainable | None = None
 
     def bind(self: AnyOptimizer, network: Trainable) -> AnyOptimizer:
         """A copy of this optimizer, with fresh moments, that updates `network`."""
         if isinstance(network, type) or not hasattr(network, "grads"):
             raise InputError(f"{type(self).__name__}.bind: network must be a Network, got {network!r}")
-        bound, params = copy(self), network.params
-        bound._use(network.backend, params.dtype)
-        bound.network = network
-        bound.t = 0
-        bound.moments = {name: bound.xp.zeros_like(params) for name in self.moment_names}
-        bound.vectors = (params, network.grads, *bound.moments.values())
+        bound = copy(self)
+        bound._use(network.backend, network.params.dtype)
+        bound.network, bound.t = network, 0
+        bound.moments = {name: bound.xp.zeros_like(network.params) for name in self.moment_names}
         return bound
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """For `pickle` and `copy.deepcopy`: the copy takes along, and updates, a copy of the network."""
         if not self.is_bound:
             return super().__reduce_ex__(protocol)
-        description = copy(self)
-        description.t, description.moments, description.vectors = 0, {}, ()
-        return _again, (
-            description,
-            self.network,
-            self.t,
-            {n: self.backend.to_host(m) for n, m in self.moments.items()},
-        )
+        moments = {name: self.backend.to_host(moment) for name, moment in self.moments.items()}
+        return _again, (copy(self), self.network, self.t, moments)
 
     def step(self) -> None:
         """Update all parameters once from the current gradients."""
         numbers = self.backend.fresh(self._next_numbers)
+        vectors = (self.network.params, self.network.grads, *self.moments.values())
         size = self.backend.block_size  # a block of every vector stays in the cache through all passes over it
-        for start in range(0, len(self.vectors[0]), size):
-            p, g, *moments = (vector[start : start + size] for vector in self.vectors)
+        for start in range(0, len(vectors[0]), size):
+            p, g, *moments = (vector[start : start + size] for vector in vectors)
             if self.weight_decay:
                 g = self._decay(p, g)
             self.update(p, g, *moments, numbers=numbers, work=self.buffer("work", p.shape))

@@ -81,7 +81,7 @@ def test_every_kernel_has_its_method() -> None:
     for name in double.backend().kernels:
         module, kind, method = name.rsplit(".", 2)
         marked = getattr(getattr(importlib.import_module(module), kind), method)
-        assert hasattr(marked, "__wrapped__"), name
+        assert marked.fusible, name
 
 
 def test_the_first_steps_say_that_they_compile_once(

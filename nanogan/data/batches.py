@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backend import Array
 from ..errors import InputError
-from ..settings import generator, whole
+from ..settings import generator, setting
 
 
 def train_test_split(images: Array, test: float = 0.2, *, rng: np.random.Generator | int) -> tuple[Array, Array]:
@@ -28,7 +28,7 @@ class Batches:
     """
 
     def __init__(self, count: int, batch_size: int, rng: np.random.Generator | int) -> None:
-        batch_size, rng = whole("batch size", batch_size), generator(rng)
+        batch_size, rng = setting("int", "batch size", batch_size), generator(rng)
         if batch_size < 1:
             raise InputError(f"batch size {batch_size}: expected at least 1")
         if batch_size > count:

@@ -7,7 +7,7 @@ import numpy as np
 from ..backend import Array, fusible
 from ..errors import InputError
 from ..network import Network
-from ..settings import real
+from ..settings import setting
 
 
 class MovingAverage:
@@ -21,13 +21,14 @@ class MovingAverage:
 
     def __init__(self, followed: Network, decay: float) -> None:
         """It starts as a copy of `followed`. Raises InputError unless 0 <= decay < 1."""
-        decay = real("a moving average's decay", decay)
+        decay = setting("float", "a moving average's decay", decay)
         if not 0 <= decay < 1:
             raise InputError(f"a moving average's decay must lie in [0, 1), found {decay}")
         self.decay, self.backend = decay, followed.backend
         self.network = Network(followed.layers, followed.input_shape, backend=followed.backend, dtype=followed.dtype)
         self.followed = followed
         self.difference = followed.backend.xp.empty_like(followed.params)
+        self.backend.specialize(self)
         for a, p in self._pairs():
             a[...] = p
 

@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..io import checkpoint
 from ..network import Network
 from ..recipes.recipe import ImageToImage, Recipe, own_classes
-from ..settings import float_type, generator, whole
+from ..settings import float_type, generator, setting
 from . import log
 from .state import State
 
@@ -57,7 +57,12 @@ class BaseTrainer(State):
         dtype: Any = np.float32,
     ) -> None:
         own_classes(recipe)  # what could not be saved is refused before a step is made
-        self.recipe, self.seed, self.backend, self.dtype = recipe, whole("seed", seed), backend, float_type(dtype)
+        self.recipe, self.seed, self.backend, self.dtype = (
+            recipe,
+            setting("int", "seed", seed),
+            backend,
+            float_type(dtype),
+        )
         self.rng = generator(self.seed)
         build: dict[str, Any] = {"backend": backend, "dtype": dtype, "rng": self.rng}
         self.G = Network(recipe.generator, recipe.input_shape, **build)
