@@ -64,7 +64,7 @@ def a_digit() -> bytes:
 def test_the_two_commands_set_everything_up_themselves():
     training, testing = ONE_LINERS
     assert training == ("python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/python examples/mnist_gan.py")
-    assert testing.endswith(".venv/bin/python -m pytest")  # .ci/run runs this line as it stands
+    assert testing.endswith(".venv/bin/python -m pytest -n auto")  # .ci/run runs this line as it stands
 
 
 OWN_TEST = ("data.md",)  # tests/data/test_data_page.py, which makes the data that its commands read
