@@ -10,6 +10,7 @@ from .commands import interrupt as interrupt  # first, so that Ctrl-C from here 
 
 from .backend import NUMPY, Array
 from .backends import get_backend
+from .conditional import ConditionalBatchNorm, Embedding, Projection
 from .conv import Conv2d, ConvTranspose2d
 from .errors import InputError, ShapeError
 from .gan import discriminator_gradients, generator_gradients
@@ -34,10 +35,12 @@ __all__ = [
     "Array",
     "BCEWithLogits",
     "BatchNorm",
+    "ConditionalBatchNorm",
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropy",
     "Dropout",
+    "Embedding",
     "FanIn",
     "Flatten",
     "Glorot",
@@ -49,6 +52,7 @@ __all__ = [
     "Network",
     "Normal",
     "Pack",
+    "Projection",
     "ReLU",
     "Reshape",
     "Sequential",

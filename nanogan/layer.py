@@ -50,7 +50,10 @@ class Layer(Workspace):
     """Base of all layers: no parameters, and outputs shaped like inputs, unless a layer says otherwise."""
 
     rng: np.random.Generator
+    classes: int
+    labels: Array
     depends_on_batch = False  # True if a row's output depends on other rows of the batch (batch statistics, packs)
+    uses_labels = False  # True if it needs the class of each row: its network then sets `self.labels`, (N,)
 
     def __getattr__(self, name: str) -> Array:
         """Only called if `name` was never set: a misspelled name, or a layer that isn't bound yet."""

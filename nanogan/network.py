@@ -17,7 +17,7 @@ import numpy as np
 
 from . import settings
 from .backend import NUMPY, Array, Backend, Shape
-from .errors import InputError, ShapeError
+from .errors import ArrayError, InputError, ShapeError
 from .layer import Declared, Layer, Memory
 
 
@@ -48,6 +48,7 @@ class Sequential(Layer):
     def __init__(self, layers: Iterable[Layer]) -> None:
         self.layers = [copy(layer) for layer in expect_layers(layers)]
         self.depends_on_batch = any(layer.depends_on_batch for layer in self.layers)
+        self.uses_labels = any(layer.uses_labels for layer in self.layers)
         with_params = [position for position, layer in enumerate(self.layers) if layer.value_count()]
         self.first_with_params = min(with_params, default=len(self.layers))
 
@@ -76,6 +77,11 @@ class Sequential(Layer):
         self.rng = rng
         for layer in self.layers:
             layer.bind(backend, dtype, rng, memory)
+
+    def label_layers(self) -> list[Layer]:
+        """The layers that use labels, also those within other layers."""
+        inner = (layer.label_layers() if isinstance(layer, Sequential) else [layer] for layer in self.layers)
+        return [layer for layers in inner for layer in layers if layer.uses_labels]
 
     def arrays(self) -> dict[str, Array]:
         """Every declared array as a live view, by the name that `declare` gives it."""
@@ -179,6 +185,7 @@ class Network(Sequential):
         super().__init__(layers)
         self.input_shape = settings.setting("Shape", "input_shape", input_shape)
         self.shape = self.output_shape(self.input_shape)  # of one output
+        self.classes = self._common_classes()
         self._use(backend, dtype)
         sizes = (self.value_count(learned) for learned in (True, True, False))
         self.params, self.grads, self.state = (self.xp.zeros(size, dtype=self.dtype) for size in sizes)
@@ -193,16 +200,45 @@ class Network(Sequential):
             vectors = (self.params, self.grads) if learned else (self.state, self.state)
             yield tuple(vector[start : end[learned]] for vector in vectors)
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """The output for a batch x of shape (N, *input_shape), valid until the next forward."""
-        self.expect_input(x)
+    def forward(self, x: Array, training: bool = True, labels: Array | None = None) -> Array:
+        """The output for a batch x of shape (N, *input_shape), valid until the next forward.
+
+        labels: the class of each row, (N,) whole numbers in 0 ... classes - 1, if its layers use them.
+        """
+        self.expect_input(x, labels)
+        for layer in self.label_layers() if self.uses_labels else []:
+            layer.labels = labels
         return super().forward(x, training)
 
-    def expect_input(self, x: Array) -> None:
-        """Raise ShapeError or ArrayError unless x is a batch that this network takes."""
+    def expect_input(self, x: Array, labels: Array | None = None) -> None:
+        """Raise ShapeError or ArrayError unless x is a batch that this network takes, and labels are those it needs."""
         self.expect_array(x, "inputs")
         if x.shape[1:] != self.input_shape:
             raise ShapeError(f"network: expected a batch of inputs of shape {self.input_shape}, got {x.shape}")
+        if self.uses_labels or labels is not None:
+            self._expect_labels(x, labels)
+
+    def _common_classes(self) -> int:
+        """How many classes its layers tell apart, 0 if none uses labels. Raises InputError if they differ."""
+        found = sorted({layer.classes for layer in self.label_layers()})
+        if len(found) > 1:
+            raise InputError(f"network: its layers tell different numbers of classes apart: {found}; make them one")
+        return found[0] if found else 0
+
+    def _expect_labels(self, x: Array, labels: Array | None) -> None:
+        """That they lie in 0 ... classes - 1 is checked on the host alone, because a GPU would have to be waited for."""
+        if labels is None:
+            raise InputError(f"network: it tells {self.classes} classes apart: give that of each row, labels=(N,)")
+        if not self.uses_labels:
+            raise InputError("network: labels were given, but none of its layers uses them; leave them out")
+        if not isinstance(labels, self.xp.ndarray) or labels.dtype.kind not in "iu":
+            raise ArrayError(f"network: expected labels as an array of {self.backend.name} of whole numbers")
+        if labels.shape != x.shape[:1]:
+            raise ShapeError(f"network: expected a label for each row, {x.shape[:1]}, got {labels.shape}")
+        if self.xp is np and len(x) and not 0 <= labels.min() <= labels.max() < self.classes:
+            raise InputError(
+                f"network: expected labels in 0 ... {self.classes - 1}, got {labels.min()} ... {labels.max()}"
+            )
 
     def misfit(self, x: Any, what: str) -> str:
         return f"network: {super().misfit(x, what)}"

@@ -63,19 +63,23 @@ class BatchNorm(Layer):
 
     @fusible
     def _normalise(self, x: Array) -> Array:
+        self._use_statistics(x)
+        y = self.buffer("y", x.shape)
+        self.xp.multiply(self.deviation, self._over_image(self.gamma / self.std), out=y)
+        y += self._over_image(self.beta)
+        return y
+
+    def _use_statistics(self, x: Array) -> None:
+        """x - mean and std, kept for the rest of the pass; in training, the running averages follow."""
         mean = self._sums(x) / self.M if self.training else self.running_mean
         deviation = self.deviation = self.buffer("deviation", x.shape)
         self.xp.subtract(x, self._over_image(mean), out=deviation)
         var = self._var(deviation) if self.training else self.running_var
         self.std = self.xp.sqrt(var + self.eps)
-        y = self.buffer("y", x.shape)
-        self.xp.multiply(deviation, self._over_image(self.gamma / self.std), out=y)
-        y += self._over_image(self.beta)
         if self.training:
             unbiased = self.M / (self.M - 1) * var
             for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
                 running += self.momentum * (batch - running)
-        return y
 
     def _var(self, deviation: Array) -> Array:
         """The mean of deviation^2. (mean(x^2) - mean^2 would save a pass but lose the digits of a small var.)"""

@@ -15,7 +15,7 @@ import nanogan
 PACKAGE = Path(nanogan.__file__).parent
 FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 
-BOOK = "numerics initializers layer layers reshape conv norm network losses optim gan interop".split()
+BOOK = "numerics initializers layer layers reshape conv norm conditional network losses optim gan interop".split()
 ORDER = [
     "errors",
     "settings",

@@ -1,0 +1,219 @@
+"""Layers that know the class of each row of the batch: what makes a GAN draw the digit that is asked for.
+
+Labels travel beside x, as one array of whole numbers (N,), 0 ... classes - 1:
+
+    fake = G.forward(z, labels=labels)
+
+The network hands them to its layers that use them, as `self.labels`, before any layer runs. So a layer's three methods
+keep their form, and no derivative is taken with respect to a label. Each of these layers holds a table with one row per
+class, and each uses it in two ways:
+
+    forward     the row of n's class       table[c_n], a row gathered for each n
+    backward    dtable = C^T drows         C_nc = [c_n = c], so that c gets the sum over all n of class c
+
+The first is C table, written as a lookup; the second is its derivative, one product, correct if a class occurs twice in
+a batch and the same on every backend. `docs/conditional.md` builds a GAN of them; read `recipes/conditional.py` next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from .backend import Array, Shape
+from .errors import ShapeError
+from .initializers import DEFAULT_INIT, Init, Normal, ones, zeros
+from .layer import Declared, Layer, expect_shape
+from .norm import BatchNorm
+from .settings import check_fields
+
+
+class ByClass(Layer):
+    """Base of the layers that use labels."""
+
+    uses_labels = True
+
+    def row_of_class(self, name: str, table: Array) -> Array:
+        """table[c_n] for every n: (N, ...), in the work array `name`."""
+        return self.backend.take_rows(table, self.labels, out=self.buffer(name, (len(self.labels), *table.shape[1:])))
+
+    def sums_by_class(self, rows: Array, out: Array) -> Array:
+        """out_c = the sum of rows_n, (N, n), over all n of class c: C^T rows."""
+        one_hot = self.buffer("one-hot", (len(rows), self.classes))
+        self.xp.equal(self.labels[:, None], self.xp.arange(self.classes), out=one_hot)
+        return self.xp.matmul(one_hot.T, rows, out=out)
+
+
+@dataclass
+class Embedding(ByClass):
+    """y = x and E_c, side by side: z goes in together with what the generator has learned about the class.
+
+    x: (N, n)   E: (classes, size)   c: (N,), the labels   y: (N, n + size)
+
+    E starts normal, as z is.
+    """
+
+    classes: int
+    size: int
+
+    def __post_init__(self) -> None:
+        check_fields(self, at_least_one=("classes", "size"))
+
+    def declare(self) -> dict[str, Declared]:
+        shape = (self.classes, self.size)
+        return {"E": Declared(shape, Normal(1.0).weight(*shape))}
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise ShapeError(f"{self}: expected inputs of shape (n,), got {input_shape}")
+        return (input_shape[0] + self.size,)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        y = self.buffer("y", (len(x), x.shape[1] + self.size))
+        y[:, : -self.size] = x
+        y[:, -self.size :] = self.row_of_class("E of c", self.E)
+        return y
+
+    def backward_params(self, dy: Array) -> None:
+        """dE = C^T dy, of the columns that E has written"""
+        drows = self.buffer("drows", (len(dy), self.size))
+        drows[...] = dy[:, -self.size :]
+        self.sums_by_class(drows, out=self.dE)
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy, of the other columns"""
+        dx = self.buffer("dx", (len(dy), dy.shape[1] - self.size))
+        dx[...] = dy[:, : -self.size]
+        return dx
+
+
+@dataclass
+class Projection(ByClass):
+    """y = x (W + E_c) + b: the last layer of a discriminator, which asks whether x is real and whether it is a c.
+
+    x: (N, n_in)   W: (n_in)   E: (classes, n_in)   c: (N,), the labels   b: (1)   y: (N, 1)
+
+    log p(real | x, c) / p(fake | x, c) is log p(c | x, real) / p(c | x, fake) and log p(real | x) / p(fake | x); if
+    both are linear in x, this is their sum. Source: Miyato and Koyama 2018, eq. 3.
+    """
+
+    n_in: int
+    classes: int
+    _: KW_ONLY
+    init: Init = DEFAULT_INIT
+
+    def __post_init__(self) -> None:
+        check_fields(self, at_least_one=("n_in", "classes"))
+
+    def declare(self) -> dict[str, Declared]:
+        draw = self.init.weight(self.n_in, 1)
+        return {
+            "W": Declared((self.n_in,), draw),
+            "E": Declared((self.classes, self.n_in), draw),
+            "b": Declared((1,), self.init.bias(self.n_in)),
+        }
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        expect_shape(self, input_shape, (self.n_in,))
+        return (1,)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.x = x
+        weights = self.weights = self.row_of_class("W + E of c", self.E)
+        weights += self.W
+        products = self.xp.multiply(x, weights, out=self.buffer("products", x.shape))
+        y = products.sum(axis=1, keepdims=True, out=self.buffer("y", (len(x), 1)))
+        y += self.b
+        return y
+
+    def backward_params(self, dy: Array) -> None:
+        """dW = sum of dy x over the batch      dE = C^T (dy x)      db = sum of dy"""
+        rows = self.xp.multiply(self.x, dy, out=self.buffer("products", self.x.shape))
+        rows.sum(axis=0, out=self.dW)
+        self.sums_by_class(rows, out=self.dE)
+        dy.sum(axis=0, out=self.db)
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = dy (W + E_c)"""
+        return self.xp.multiply(self.weights, dy, out=self.buffer("dx", self.x.shape))
+
+
+@dataclass
+class ConditionalBatchNorm(ByClass, BatchNorm):
+    """y = gamma_c xhat + beta_c: BatchNorm with a scale and a shift of each class's own.
+
+    x, xhat, y: (N, C) or (N, H, W, C)   gamma, beta: (classes, C)   c: (N,), the labels
+
+    mean and std are those of the whole batch, as in `BatchNorm`, which see. Source: de Vries et al. 2017, with values
+    that are learned from the start rather than changes to those of a trained network.
+    """
+
+    classes: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_fields(self, at_least_one=("classes",))
+
+    def declare(self) -> dict[str, Declared]:
+        shape = (self.classes, self.channels)
+        return super().declare() | {"gamma": Declared(shape, ones), "beta": Declared(shape, zeros)}
+
+    def _normalise(self, x: Array) -> Array:
+        self._use_statistics(x)
+        self.gamma_c, beta_c = self.row_of_class("gamma of c", self.gamma), self.row_of_class("beta of c", self.beta)
+        y = self.buffer("y", x.shape)
+        self.xp.multiply(self.deviation, self._over_lines(self.gamma_c / self.std), out=y)
+        y += self._over_lines(beta_c)
+        return y
+
+    def backward_params(self, dy: Array) -> None:
+        """dgamma = C^T (sum of dy xhat over the image)      dbeta = C^T (sum of dy over the image)"""
+        self._table_gradients(*self._sums_over_image(dy))
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = (gamma_c dy - mean of gamma_c dy - xhat mean of (gamma_c dy xhat)) / std      (means over N, H and W)
+
+        The two means are x's effect on mean and var. After a forward pass in evaluation there is none.
+        """
+        return self._through_statistics(dy, *self._sums_over_image(dy))
+
+    def backward(self, dy: Array) -> Array:
+        """Both from one pair of sums."""
+        of_products, of_dy = self._sums_over_image(dy)
+        self._table_gradients(of_products, of_dy)
+        return self._through_statistics(dy, of_products, of_dy)
+
+    def _sums_over_image(self, dy: Array) -> tuple[Array, Array]:
+        """The sums of dy xhat and of dy over each image alone: (N, C) both."""
+        products = self.xp.multiply(dy, self.deviation, out=self.buffer("products", dy.shape))
+        return self._image_sums(products) / self.std, self._image_sums(dy)
+
+    def _table_gradients(self, of_products: Array, of_dy: Array) -> None:
+        self.sums_by_class(of_products, out=self.dgamma)
+        self.sums_by_class(of_dy, out=self.dbeta)
+
+    def _through_statistics(self, dy: Array, of_products: Array, of_dy: Array) -> Array:
+        dx, std = self.buffer("dx", dy.shape), self.std
+        self.xp.multiply(dy, self._over_lines(self.gamma_c / std), out=dx)
+        if not self.training:
+            return dx
+        through_var = self.buffer("products", dy.shape)
+        factor = (self.gamma_c * of_products).sum(axis=0) / (self.M * std * std)
+        dx -= self.xp.multiply(self.deviation, self._over_image(factor), out=through_var)
+        dx -= self._over_image((self.gamma_c * of_dy).sum(axis=0) / (self.M * std))
+        return dx
+
+    def _image_sums(self, x: Array) -> Array:
+        """The sum over the image, (N, C), of x: (N, H, W, C), over its lines and then over its columns."""
+        if x.ndim == 2:
+            return x
+        columns = x.sum(axis=1, out=self.buffer("sums over lines", (len(x), *x.shape[2:])))
+        return columns.sum(axis=1)
+
+    def _over_lines(self, per_row: Array) -> Array:
+        """Each channel's value at every pixel of a line, (N, C) -> (N, 1, W, C): NumPy then runs along lines of the
+        image, not along pixels, for which see `BatchNorm`."""
+        if self.deviation.ndim == 2:
+            return per_row
+        spread = self.buffer("spread over lines", (len(per_row), 1, *self.deviation.shape[2:]))
+        spread[...] = per_row[:, None, None, :]
+        return spread
