@@ -27,27 +27,37 @@ from .network import Network
 
 
 def discriminator_gradients(
-    D: Network, loss: Loss, real: Array, fake: Array, *, real_label: float = 1.0
+    D: Network,
+    loss: Loss,
+    real: Array,
+    fake: Array,
+    *,
+    real_label: float = 1.0,
+    labels: Array | None = None,
+    fake_labels: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Write the gradients of L(D(real), real_label) + L(D(fake), 0) to D.grads.
 
     real, fake: a batch each, (N, ...). To D, fake images are constants: nothing flows back into G (what other
     libraries call detach). real_label: below 1, one-sided label smoothing (Salimans et al. 2016, 3.4).
+    labels, fake_labels: the classes of both batches, (N,) each, if D uses them (`conditional.py`).
     Returns the loss and D's outputs for real and for fake, one per image (or per `Pack`), valid until D's next forward.
     """
     gradients = _one_after_the_other if D.depends_on_batch else _as_one_batch
-    return gradients(D, loss, real, fake, real_label)
+    return gradients(D, loss, real, fake, real_label, labels, fake_labels)
 
 
-def _as_one_batch(D: Network, loss: Loss, real: Array, fake: Array, real_label: float) -> tuple[Array, Array, Array]:
+def _as_one_batch(
+    D: Network, loss: Loss, real: Array, fake: Array, real_label: float, *labels: Array | None
+) -> tuple[Array, Array, Array]:
     """Real and fake in one batch of 2N: half as many matrix products, each twice as large, which is faster."""
     n = len(real)
-    D.expect_input(real)
-    D.expect_input(fake)
+    D.expect_input(real, labels[0])
+    D.expect_input(fake, labels[1])
     images = D.buffer("real and fake", (n + len(fake), *real.shape[1:]))
     images[:n] = real
     images[n:] = fake
-    logits = D.forward(images)
+    logits = D.forward(images, labels=D.xp.concatenate(labels) if D.uses_labels else None)
     real_logits, fake_logits = logits[:n], logits[n:]
     dlogits = D.xp.empty_like(logits)
     dlogits[:n] = loss.backward(real_logits, real_label)
@@ -57,7 +67,7 @@ def _as_one_batch(D: Network, loss: Loss, real: Array, fake: Array, real_label: 
 
 
 def _one_after_the_other(
-    D: Network, loss: Loss, real: Array, fake: Array, real_label: float
+    D: Network, loss: Loss, real: Array, fake: Array, real_label: float, *labels: Array | None
 ) -> tuple[Array, Array, Array]:
     """Real images, then fake ones, their gradients added: for a D with batch statistics or packs.
 
@@ -65,17 +75,19 @@ def _one_after_the_other(
     but in the generator's step it would see a batch with no real image. A pack across the boundary would hold both
     kinds.
     """
-    real_logits = D.forward(real).copy()  # the next forward pass overwrites it
+    real_logits = D.forward(real, labels=labels[0]).copy()  # the next forward pass overwrites it
     D.backward_params(loss.backward(real_logits, real_label))
     real_grads = D.buffer("gradients of real", D.grads.shape)
     real_grads[...] = D.grads
-    fake_logits = D.forward(fake)
+    fake_logits = D.forward(fake, labels=labels[1])
     D.backward_params(loss.backward(fake_logits, 0.0))
     D.grads += real_grads
     return loss.forward(real_logits, real_label) + loss.forward(fake_logits, 0.0), real_logits, fake_logits
 
 
-def generator_gradients(G: Network, D: Network, loss: Loss, fake: Array, *, saturating: bool = False) -> Array:
+def generator_gradients(
+    G: Network, D: Network, loss: Loss, fake: Array, *, saturating: bool = False, labels: Array | None = None
+) -> Array:
     """Write the gradients of L(D(fake), 1) to G.grads. Returns this loss.
 
     They flow through D to its input, the images, and on into G. D's own gradients are never computed.
@@ -83,8 +95,9 @@ def generator_gradients(G: Network, D: Network, loss: Loss, fake: Array, *, satu
     fake: the output of G's last forward pass, because G's backward pass uses what that pass stored.
     saturating: the minimax form, which makes log(1 - D(G(z))) small. Its gradient all but vanishes while D tells fake
     images from real ones with certainty, so no recipe uses it.
+    labels: the classes that G was asked for, if D uses them.
     """
-    logits = D.forward(fake)
+    logits = D.forward(fake, labels=labels)
     target = 0.0 if saturating else 1.0
     value, dlogits = loss.forward(logits, target), loss.backward(logits, target)
     if saturating:  # climb D's loss on fake images, instead of descending one of G's own

@@ -94,9 +94,9 @@ def test_the_generators_noise_is_fresh_or_the_discriminators(monkeypatch, same_f
 
 
 def recording(seen, forward):
-    def record(network, x, *options):
+    def record(network, x, *options, **named):
         seen.append((network, x.copy()))
-        return forward(network, x, *options)
+        return forward(network, x, *options, **named)
 
     return record
 
