@@ -3,6 +3,7 @@
     python examples/mnist_gan.py                        the default recipe on MNIST
     python examples/mnist_gan.py --data my_pictures     a folder of pictures or IDX files, or a .npy, .npz or .csv file
     python examples/mnist_gan.py --data my_pictures --size 64    larger images, in colour if the pictures are
+    python examples/mnist_gan.py --conditional          learn the labels too, so that one can ask for a digit
     python examples/mnist_gan.py --resume               continue a run that was stopped
     python examples/mnist_gan.py --list                 show the recipes
 
@@ -35,8 +36,8 @@ def parse_arguments() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int:
     backend = get_backend(args.backend, graphs=not args.no_graph)
     folder = chosen(args)
-    recipe, images = load(args, folder)
-    trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
+    recipe, data = load(args, folder)
+    trainer = Trainer(recipe, **data, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
     total_steps = begin(trainer, folder, args)
     return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))
 

@@ -66,6 +66,11 @@ def decay(text: str) -> float:
     return _checked(float, text, lambda number: 0 <= number < 1, "a number of at least 0 and below 1")
 
 
+def truncation(text: str) -> float:
+    """An argument type: a bound of normal numbers that one of a dozen keeps."""
+    return _checked(float, text, lambda number: 0.1 <= number < math.inf, "a number of at least 0.1")
+
+
 def size(text: str) -> int:
     """An argument type: a number of pixels."""
     return _checked(int, text, lambda number: 4 <= number <= 1024, "a whole number from 4 to 1,024")

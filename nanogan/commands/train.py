@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..backend import Array, Shape
 from ..backends import get_backend
 from ..errors import InputError
 from ..io.streams import say, warn
-from .arguments import add_training_arguments, channels, complete, decay, how_to_resume, positive_int, size
+from .arguments import add_training_arguments, channels, complete, decay, how_to_resume, positive_int, size, switch
 from .interrupt import INTERRUPTED
 
 if TYPE_CHECKING:  # loaded in the functions, because other commands start faster without them
@@ -30,6 +30,7 @@ OWN: dict[str, Callable[[str], Any]] = {
     "channels": channels,
     "noise_size": positive_int,
     "weight_average": decay,
+    "conditional": switch,
 }
 """The arguments of this command alone, and what checks each."""
 SIZES = (28, 32, 64)
@@ -63,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="draw with a moving average of G's weights, of this decay; 0: none (default: the recipe's)",
     )
+    parser.add_argument(
+        "--conditional",
+        action="store_const",
+        const=True,
+        help="learn the labels of the data, so that one can ask for a class; without --recipe: recipe conditional",
+    )
     data = "a folder of pictures or IDX files, or a .npy, .npz or .csv file (default: MNIST, which is included)"
     add_training_arguments(parser, data=data, out="runs/RECIPE")
 
@@ -74,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
 
     backend = get_backend(args.backend, graphs=not args.no_graph)
     folder = chosen(args)
-    recipe, images = load(args, folder)
-    trainer = Trainer(recipe, images, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
+    recipe, data = load(args, folder)
+    trainer = Trainer(recipe, **data, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
     total_steps = begin(trainer, folder, args)
     return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))
 
@@ -88,11 +95,12 @@ def chosen(args: argparse.Namespace) -> RunFolder:
     from ..recipes.mnist import get_recipe
     from ..training.run_folder import RunFolder
 
-    if args.recipe:
-        get_recipe(args.recipe)  # a mistake in it is the first thing to say
-    folder = RunFolder(args.out or f"runs/{args.recipe or DEFAULT}", resume=args.resume)
+    default = "conditional" if args.conditional else DEFAULT
+    named = get_recipe(args.recipe or default)  # a mistake in it is the first thing to say
+    also = "-conditional" if args.conditional and named.class_names is None else ""
+    folder = RunFolder(args.out or f"runs/{named.name}{also}", resume=args.resume)
     config = {"size": 28, "channels": 1, **folder.read_config()} if args.resume else {}  # runs of old had no others
-    published = get_recipe(args.recipe or str(config.get("recipe", DEFAULT)))
+    published = get_recipe(args.recipe or str(config.get("recipe", default)))
     args.recipe = published.name
     recipe_for(args, (args.size or 28, args.size or 28, args.channels or 1))  # said before anything is read
     complete(args, config if args.resume else as_published(published), also=OWN)
@@ -116,18 +124,19 @@ def as_published(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def recipe_for(args: argparse.Namespace, image_shape: Shape) -> Recipe:
-    """The recipe with what the arguments change in it, for images of this shape."""
+def recipe_for(args: argparse.Namespace, image_shape: Shape, class_names: Sequence[str] | None = None) -> Recipe:
+    """The recipe with what the arguments change in it, for images of this shape, and of these classes."""
     from ..recipes.mnist import get_recipe
 
     changes = {name: getattr(args, name) for name in ("width", "noise_size", "lr", "beta1")}
     if args.weight_average is not None:
         changes["ema_decay"] = args.weight_average or None
-    return get_recipe(args.recipe, image_shape, **changes)
+    return get_recipe(args.recipe, image_shape, class_names=class_names, **changes)
 
 
-def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, Array]:
-    """The recipe, made for the shape of the images, and the images to train on: MNIST, or --data."""
+def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, dict[str, Array]]:
+    """The recipe, made for the shape of the images, and what to train on, MNIST or --data: images, and their labels if
+    the recipe is conditional."""
     from ..data.images import MNIST_FOLDER, read_images
     from .data import announce, expect_apart, options
 
@@ -142,7 +151,15 @@ def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, Array]:
         announce(found.description, found.warning, quiet=args.quiet)
     args.size, _, args.channels = found.shape
     recipe = recipe_for(args, found.shape)
-    return recipe, found.scaled(recipe.pixels, args.dtype)
+    if not args.conditional and recipe.class_names is None:
+        return recipe, {"images": found.scaled(recipe.pixels, args.dtype)}
+    if found.labels is None or found.class_names is None:
+        raise InputError(
+            f"{args.data}: no labels found, and a conditional run needs them: a folder per class, or labels beside the "
+            "images of an IDX, .npz or .csv file; else leave out --conditional, or choose another --recipe"
+        )
+    recipe = recipe_for(args, found.shape, found.class_names)
+    return recipe, {"images": found.scaled(recipe.pixels, args.dtype), "labels": found.labels}
 
 
 def size_for(args: argparse.Namespace, natural: Shape) -> int:

@@ -163,20 +163,21 @@ def check_network(
     """Prove `backward_input` and `backward_params` of a network in training, from a random upstream gradient.
 
     network: built with dtype=np.float64. It comes back as it was, but for its gradients.
-    x: a batch on the host, shape (batch, *input_shape); normal random numbers if not given.
+    x: a batch on the host, shape (batch, *input_shape); normal random numbers if not given. Labels are drawn, if used.
     count: how many numbers of each array are checked one by one (all, if it has no more).
     Raises InputError if the network isn't float64, or two evaluations of one loss differ.
     """
     rng, backend = np.random.default_rng(seed), network.backend
     host = rng.standard_normal((batch, *network.input_shape)) if x is None else np.array(x, dtype=np.float64)
     inputs = backend.asarray(host)
+    labels = backend.asarray(rng.integers(network.classes, size=batch)) if network.uses_labels else None
     with _Held([network]) as held:
-        y = network.forward(inputs)
+        y = network.forward(inputs, labels=labels)
         dy = backend.asarray(np.asarray(rng.standard_normal(y.shape)))
 
         def loss() -> float:
             held.rewind()
-            return float((network.forward(inputs) * dy).sum())
+            return float((network.forward(inputs, labels=labels) * dy).sum())
 
         checker = _Checker(loss, backend, rng, count, {"batch size": len(host)})
         network.grads[...] = math.nan  # so that a gradient that is never written shows

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import plain
 from ..backend import NUMPY, Array, Shape
+from ..conditional import ConditionalBatchNorm, Embedding, Projection
 from ..conv import Conv2d, ConvTranspose2d
 from ..errors import InputError, ShapeError
 from ..gan import discriminator_gradients, generator_gradients
@@ -51,6 +52,10 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (ConvTranspose2d(3, 2, 4, stride=2, padding=1, output_padding=1), (2, 3, 3)),
     (BatchNorm(3), (3,)),
     (BatchNorm(2), (3, 2, 2)),
+    (Embedding(3, 2), (4,)),
+    (Projection(4, 3), (4,)),
+    (ConditionalBatchNorm(3, 4), (3,)),
+    (ConditionalBatchNorm(2, 4), (3, 2, 2)),
     (Skip([Linear(4, 3), Tanh()]), (4,)),
     (Sequential([Linear(5, 4), Tanh(), Linear(4, 3)]), (5,)),
 )
@@ -81,9 +86,13 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
     loss = recipe.loss.bind(NUMPY, np.float64)
     z = recipe.draw_noise(rng, np.empty((batch, recipe.noise_size)))
     real = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
+    labels, asked = rng.integers(G.classes, size=(2, batch)) if G.uses_labels else (None, None)
+    classes = {"labels": labels, "fake_labels": asked}
     return [
         check_step(
-            lambda: discriminator_gradients(D, loss, real, G.forward(z), real_label=recipe.real_label),
+            lambda: discriminator_gradients(
+                D, loss, real, G.forward(z, labels=asked), real_label=recipe.real_label, **classes
+            ),
             D,
             G,
             title=f"{recipe.name}: discriminator step",
@@ -91,7 +100,7 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
             count=count,
         ),
         check_step(
-            lambda: generator_gradients(G, D, loss, G.forward(z)),
+            lambda: generator_gradients(G, D, loss, G.forward(z, labels=asked), labels=asked),
             G,
             D,
             title=f"{recipe.name}: generator step",

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..errors import InputError
 from ..optim import Adam
-from . import convolutional, dense
+from . import conditional, convolutional, dense
 from .recipe import MNIST, ImageToImage, Recipe
 
 MAKERS: dict[str, Callable[..., Recipe]] = {
@@ -27,13 +27,14 @@ MAKERS: dict[str, Callable[..., Recipe]] = {
     "course": dense.course,
     "dcgan": convolutional.dcgan,
     "paper-2014": dense.paper_2014,
+    "conditional": conditional.conditional,
 }
 """What makes each recipe for images of a shape, (height, width, channels), with networks of some width."""
 
 RECIPES = {name: maker() for name, maker in MAKERS.items()}
 """Every recipe as it was published, for MNIST."""
 
-NANOGAN, VANILLA, STUDENT, KERAS, UDACITY, COURSE, DCGAN, PAPER_2014 = RECIPES.values()
+NANOGAN, VANILLA, STUDENT, KERAS, UDACITY, COURSE, DCGAN, PAPER_2014, CONDITIONAL = RECIPES.values()
 
 
 def get_recipe(
@@ -44,12 +45,14 @@ def get_recipe(
     noise_size: int | None = None,
     lr: float | None = None,
     beta1: float | None = None,
+    class_names: Iterable[str] | None = None,
     **changes: Any,
 ) -> Recipe:
     """The recipe called `name` for images of this shape; what isn't given stays as published.
 
     image_shape: (height, width, channels). width: of its networks, as `dense.py` and `convolutional.py` have it.
-    noise_size: how long z is. lr, beta1: of its optimizer. changes: other fields of `Recipe`, such as ema_decay.
+    noise_size: how long z is. lr, beta1: of its optimizer. class_names: for images with labels, the names
+    of their classes, which the networks then know. changes: other fields of `Recipe`, such as ema_decay.
 
     Raises InputError, naming what there is, if there is no such recipe, or if it can't have what it is given.
     """
@@ -61,6 +64,8 @@ def get_recipe(
         recipe = MAKERS[name](tuple(map(int, image_shape)), **options)
     except InputError as error:
         raise InputError(f"recipe {name}: {error}") from None
+    if class_names is not None:
+        recipe = conditional.with_classes(recipe, class_names)
     return replace(with_optimizer(recipe, lr, beta1), **changes)
 
 

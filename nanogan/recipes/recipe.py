@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import conv, initializers, layers, losses, norm, optim, reshape
+from .. import conditional, conv, initializers, layers, losses, norm, optim, reshape
 from ..backend import Array, Shape
 from ..errors import InputError
 from ..layer import Layer
@@ -72,6 +72,7 @@ class Recipe:
     schedule: how the optimizers' settings change; None: they don't.
     ema_decay: images are drawn with a moving average of G's weights, of this decay; None: with the weights.
     output_bias_from_data: G's last bias starts so that it draws the mean training image.
+    class_names: of the classes that both networks know; None: neither uses labels.
     """
 
     name: str
@@ -96,23 +97,40 @@ class Recipe:
     schedule: Schedule | None = None
     ema_decay: float | None = None
     output_bias_from_data: bool = False
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_recipe(self)
+        _check_classes(self)
 
     @property
     def input_shape(self) -> Shape:
         """Of one input of the generator."""
         return (self.noise_size,)
 
-    def draw_noise(self, rng: np.random.Generator | int, out: Array) -> Array:
-        """Fill the host array `out`, (N, noise_size), with fresh z from a generator, or from a seed."""
+    def draw_noise(self, rng: np.random.Generator | int, out: Array, truncate: float | None = None) -> Array:
+        """Fill the host array `out`, (N, noise_size), with fresh z from a generator, or from a seed.
+
+        truncate: draw values beyond +-truncate again (Brock et al. 2019, the truncation trick). Only of normal z.
+        """
         rng = generator(rng)
+        if truncate is not None:
+            return self._draw_truncated(rng, out, truncate)
         if self.noise_bound is None:
             return rng.standard_normal(out=out, dtype=out.dtype)
         rng.random(out=out, dtype=out.dtype)
         out *= 2 * self.noise_bound
         out -= self.noise_bound
+        return out
+
+    def _draw_truncated(self, rng: np.random.Generator, out: Array, limit: float) -> Array:
+        """Row by row, so that the first rows of many are those of few."""
+        if self.noise_bound is not None:
+            raise InputError(f"recipe {self.name}: its z is uniform, not normal; it can't be truncated")
+        for z in out:
+            rng.standard_normal(out=z, dtype=z.dtype)
+            while len(beyond := np.flatnonzero(abs(z) > limit)):
+                z[beyond] = rng.standard_normal(len(beyond), dtype=z.dtype)
         return out
 
 
@@ -153,6 +171,18 @@ def _check_recipe(recipe: Recipe | ImageToImage) -> None:
             object.__setattr__(recipe, name, tuple(expect_layers(getattr(recipe, name))))
         except InputError as error:
             raise InputError(f"{recipe.name}: {name}: {error}") from None
+
+
+def _check_classes(recipe: Recipe) -> None:
+    """The networks use labels of as many classes as have names."""
+    names = recipe.class_names
+    if names is not None:
+        object.__setattr__(recipe, "class_names", tuple(names))
+        if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+            raise InputError(f"{recipe.name}: class_names must be different texts, got {names!r}")
+    for layer in Sequential([*recipe.generator, *recipe.discriminator]).label_layers():
+        if layer.classes != len(names or ()):
+            raise InputError(f"{recipe.name}: {layer} knows {layer.classes} classes, but class_names are {names}")
 
 
 def describe(value: Any) -> Any:
@@ -220,7 +250,7 @@ def own_classes(value: Any) -> dict[str, type]:
 
 RECIPE_CLASSES: dict[str, Any] = {
     name: cls
-    for module in (initializers, layers, reshape, conv, norm, losses, optim)
+    for module in (initializers, layers, reshape, conv, norm, conditional, losses, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
 } | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Sequential, Skip)}

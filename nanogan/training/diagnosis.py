@@ -65,7 +65,7 @@ class Diagnosis:
         trainer = self.trainer
         found = {"gradient_norm": gradient_norm(trainer.backend.to_host(trainer.D.dx), trainer.loss)}
         if self.digits:  # 64 at a time, as many as the pictures of an epoch, so that no work array grows
-            images = [generate(trainer.generator, trainer.recipe, z) for z in self.noise]
+            images = [generate(trainer.generator, trainer.recipe, z, trainer.fixed_labels) for z in self.noise]
             found |= digit_figures(np.concatenate(images))
         return found
 

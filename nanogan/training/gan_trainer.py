@@ -29,6 +29,9 @@ from .trainer import BaseTrainer
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
 
+OF_A_CLASS, MOST_ROWS = 8, 16
+"""Of a conditional recipe, so many pictures of each class, a row for each of the first classes."""
+
 CHUNK = 128
 """Images at a time through networks that aren't being trained: a convolution's patches stay as few as in training."""
 
@@ -36,7 +39,8 @@ CHUNK = 128
 class Trainer(BaseTrainer):
     """A recipe in training on `images`, host array (N, *recipe.image_shape) scaled to recipe.pixels.
 
-    Raises InputError if the images have another shape, hold NaN, or go beyond recipe.pixels.
+    labels: of a recipe with class_names, the class of each image, (N,) whole numbers.
+    Raises InputError if the images have another shape, hold NaN, or go beyond recipe.pixels, or the labels don't fit.
     """
 
     columns = (*log.COLUMNS, *log.DIAGNOSED)
@@ -46,6 +50,7 @@ class Trainer(BaseTrainer):
         recipe: Recipe,
         images: Array,
         *,
+        labels: Array | None = None,
         seed: int,
         batch_size: int | None = None,
         backend: Backend = NUMPY,
@@ -53,9 +58,10 @@ class Trainer(BaseTrainer):
     ) -> None:
         if images.shape[1:] != recipe.image_shape:
             raise InputError(f"images: expected (N, {recipe.image_shape}), got {images.shape}")
+        self.labels = _checked_labels(recipe, labels, len(images))
         images = images[: recipe.images]
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
-        super().__init__(recipe, recipe.image_shape, {"images": images}, **options)
+        super().__init__(recipe, recipe.image_shape, {"images": images}, labels=self.labels, **options)
         (low, high), slack = recipe.pixels, 1e-5 * (recipe.pixels[1] - recipe.pixels[0])  # for rounding errors
         if images.min() < low - slack or images.max() > high + slack:
             raise InputError(
@@ -66,7 +72,10 @@ class Trainer(BaseTrainer):
             self._start_at_mean_image(images)
         self.ema = None if recipe.ema_decay is None else MovingAverage(self.G, recipe.ema_decay)
         self.z = np.empty((self.batches.batch_size, recipe.noise_size), dtype)
-        self.fixed_noise = recipe.draw_noise(self.rng, np.empty((FIXED_NOISE, recipe.noise_size), dtype))
+        self.fixed_labels = None if recipe.class_names is None else _some_of_each(len(recipe.class_names))
+        self.sample_columns = None if self.fixed_labels is None else OF_A_CLASS
+        count = FIXED_NOISE if self.fixed_labels is None else len(self.fixed_labels)
+        self.fixed_noise = recipe.draw_noise(self.rng, np.empty((count, recipe.noise_size), dtype))
 
     @property
     def generator(self) -> Network:
@@ -77,9 +86,11 @@ class Trainer(BaseTrainer):
         """Algorithm 1 as the recipe has it: the losses of D and G, the means of D(x) and D(G(z))."""
         recipe, G, D, loss = self.recipe, self.G, self.D, self.loss
         G_optimizer, D_optimizer = self.optimizers["G"], self.optimizers["D"]
-        real = self.next_batch("images", self.next_rows())
-        fake = G.forward(self.noise())
-        d_loss, *logits = discriminator_gradients(D, loss, real, fake, real_label=recipe.real_label)
+        rows = self.next_rows()
+        real, labels = self.next_batch("images", rows), self.next_labels(rows)
+        fake, fake_labels = self.draw()
+        classes = {"labels": labels, "fake_labels": fake_labels}
+        d_loss, *logits = discriminator_gradients(D, loss, real, fake, real_label=recipe.real_label, **classes)
         d_real, d_fake = (loss.mean_probability(x) for x in logits)
         if recipe.mean_of_terms:
             D.grads *= 0.5
@@ -87,8 +98,8 @@ class Trainer(BaseTrainer):
         if not recipe.simultaneous:
             D_optimizer.step()
             if not recipe.same_fake:
-                fake = G.forward(self.noise())
-        g_loss = generator_gradients(G, D, loss, fake)
+                fake, fake_labels = self.draw()
+        g_loss = generator_gradients(G, D, loss, fake, labels=fake_labels)
         if recipe.simultaneous:
             D_optimizer.step()
         G_optimizer.step()
@@ -116,13 +127,24 @@ class Trainer(BaseTrainer):
         last = [layer for layer in self.G.layers if "b" in layer.param_names()][-1]
         last.b[...] = self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype))
 
-    def noise(self) -> Array:
-        """A fresh batch of z."""
-        return self.backend.fresh(lambda: self.recipe.draw_noise(self.rng, self.z))
+    def draw(self) -> tuple[Array, Array | None]:
+        """What G makes of a fresh batch of z, and the classes that it was asked for, if it knows any."""
+        z = self.backend.fresh(lambda: self.recipe.draw_noise(self.rng, self.z))
+        labels = None if self.labels is None else self.backend.fresh(self._draw_labels)
+        return self.G.forward(z, labels=labels), labels
+
+    def next_labels(self, rows: Array) -> Array | None:
+        """The classes of these images."""
+        return None if self.labels is None else self.next_batch("labels", rows)
+
+    def _draw_labels(self) -> Array:
+        """As frequent as in the data: D would tell fake from real ones by a class that is drawn more often."""
+        assert self.labels is not None
+        return self.labels[self.rng.integers(self.count, size=self.batches.batch_size)]
 
     def sample(self) -> Array:
-        """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]."""
-        return generate(self.generator, self.recipe, self.fixed_noise)
+        """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]; or of each class."""
+        return generate(self.generator, self.recipe, self.fixed_noise, self.fixed_labels)
 
     def draw_curves(self, path: Path) -> None:
         plots.save_losses(path, self.rows, real_label=self.recipe.real_label, mean_of_terms=self.recipe.mean_of_terms)
@@ -134,18 +156,42 @@ class Trainer(BaseTrainer):
         return arrays
 
 
-def generate(G: Network, recipe: Recipe | ImageToImage, z: Array) -> Array:
+def _checked_labels(recipe: Recipe, labels: Array | None, count: int) -> Array | None:
+    """The labels of the images that are trained on. Raises InputError unless they are what the recipe takes."""
+    if recipe.class_names is None or labels is None:
+        if labels is not None:
+            raise InputError(f"labels: recipe {recipe.name} uses none; leave them out, or give get_recipe class_names")
+        if recipe.class_names is not None:
+            raise InputError(f"labels: recipe {recipe.name} draws classes; give the class of each image")
+        return None
+    labels, classes = np.asarray(labels), len(recipe.class_names)
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        found = f"{labels.dtype} of shape {labels.shape}"
+        raise InputError(f"labels: expected a whole number for each of {count} images, got {found}")
+    if not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"labels: expected 0 ... {classes - 1}, got {labels.min()} ... {labels.max()}")
+    return labels[: recipe.images].astype(np.int64)
+
+
+def _some_of_each(classes: int) -> Array:
+    """The labels of the pictures that are drawn after every epoch: a row for each class, of the first ones."""
+    return np.arange(min(classes, MOST_ROWS)).repeat(OF_A_CLASS)
+
+
+def generate(G: Network, recipe: Recipe | ImageToImage, z: Array, labels: Array | None = None) -> Array:
     """Host images (N, *image_shape) in [0, 1] that G makes of a host batch of its inputs, in evaluation mode.
 
-    z: noise (N, noise_size), or pictures (N, *input_shape) scaled to recipe.pixels. The images are yours, a new array;
-    threads may share G.
+    z: noise (N, noise_size), or pictures (N, *input_shape) scaled to recipe.pixels. labels: (N,), the classes that are
+    asked for, of a conditional recipe. The images are yours, a new array; threads may share G.
     """
     images = np.empty((len(z), *recipe.image_shape), G.dtype)
     black, white = recipe.pixels
     for start in range(0, len(z), CHUNK):
         with G.lock:  # until its output, a work array, is copied
-            fake = G.forward(G.backend.asarray(z[start : start + CHUNK]), training=False)
-            images[start : start + CHUNK] = (G.backend.to_host(fake) - black) / (white - black)
+            rows = slice(start, start + CHUNK)
+            of_rows = None if labels is None else G.backend.asarray(labels[rows])
+            fake = G.forward(G.backend.asarray(z[rows]), training=False, labels=of_rows)
+            images[rows] = (G.backend.to_host(fake) - black) / (white - black)
     return images
 
 
@@ -190,7 +236,9 @@ def load_network(
         G = Network(recipe.generator, recipe.input_shape, dtype=params.dtype)
         checkpoint.check_arrays(arrays, {f"{name}.params": G.params, f"{name}.state": G.state})
         G.params[...], G.state[...] = params, state
-        if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, example(recipe).astype(G.dtype))).all():
+        labels = np.zeros(1, np.int64) if G.uses_labels else None
+        drawn = generate(G, recipe, example(recipe).astype(G.dtype), labels)
+        if G.shape != recipe.image_shape or not np.isfinite(drawn).all():
             raise InputError("its generator draws no images")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -32,7 +32,7 @@ class BaseTrainer(State):
     """Two networks in training, each against the other: steps, means, the log, saving and continuing.
 
     recipe: layers, loss and optimizer. D_input: the shape of one input of the discriminator.
-    data: what is trained on, by name, as host arrays with as many examples each.
+    data: what is trained on, by name, as host arrays with as many examples each. labels: (N,), the classes of these.
 
     Everything random comes from one generator seeded with `seed`: first weights, shuffles, noise. So a seed draws the
     same numbers on every backend, and on NumPy a saved run continues to the last bit (docs/reliability.md). A subclass
@@ -51,6 +51,7 @@ class BaseTrainer(State):
         D_input: Shape,
         data: Mapping[str, Array],
         *,
+        labels: Array | None = None,
         seed: int,
         batch_size: int | None = None,
         backend: Backend = NUMPY,
@@ -72,11 +73,12 @@ class BaseTrainer(State):
         self.count = len(next(iter(data.values())))
         self.batches = Batches(self.count, recipe.batch_size if batch_size is None else batch_size, self.rng)
         data = {name: _finite(name, images.astype(self.dtype, copy=False)) for name, images in data.items()}
+        data |= {} if labels is None else {"labels": labels}
         self.data_digest = checkpoint.digest(data)[:16]
         self.on_device = {name: backend.asarray(images) for name, images in data.items()}
         self.batch = {
-            name: backend.xp.empty((self.batches.batch_size, *images.shape[1:]), dtype=dtype)
-            for name, images in data.items()
+            name: backend.xp.empty((self.batches.batch_size, *array.shape[1:]), dtype=array.dtype)
+            for name, array in data.items()
         }
         self.steps = 0
         self.seconds = 0.0
