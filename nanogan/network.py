@@ -185,7 +185,7 @@ class Network(Sequential):
         super().__init__(layers)
         self.input_shape = settings.setting("Shape", "input_shape", input_shape)
         self.shape = self.output_shape(self.input_shape)  # of one output
-        self.classes = self._common_classes()
+        self.classes = self._common_classes() if self.uses_labels else 0
         self._use(backend, dtype)
         sizes = (self.value_count(learned) for learned in (True, True, False))
         self.params, self.grads, self.state = (self.xp.zeros(size, dtype=self.dtype) for size in sizes)
@@ -206,8 +206,9 @@ class Network(Sequential):
         labels: the class of each row, (N,) whole numbers in 0 ... classes - 1, if its layers use them.
         """
         self.expect_input(x, labels)
-        for layer in self.label_layers() if self.uses_labels else []:
-            layer.labels = labels
+        if labels is not None:
+            for layer in self.label_layers():
+                layer.labels = labels
         return super().forward(x, training)
 
     def expect_input(self, x: Array, labels: Array | None = None) -> None:
@@ -219,14 +220,14 @@ class Network(Sequential):
             self._expect_labels(x, labels)
 
     def _common_classes(self) -> int:
-        """How many classes its layers tell apart, 0 if none uses labels. Raises InputError if they differ."""
+        """How many classes its layers tell apart. Raises InputError if they differ."""
         found = sorted({layer.classes for layer in self.label_layers()})
         if len(found) > 1:
             raise InputError(f"network: its layers tell different numbers of classes apart: {found}; make them one")
-        return found[0] if found else 0
+        return found[0]
 
     def _expect_labels(self, x: Array, labels: Array | None) -> None:
-        """That they lie in 0 ... classes - 1 is checked on the host alone, because a GPU would have to be waited for."""
+        """Whether they lie in 0 ... classes - 1 is checked on the host alone: a GPU would have to be waited for."""
         if labels is None:
             raise InputError(f"network: it tells {self.classes} classes apart: give that of each row, labels=(N,)")
         if not self.uses_labels:

@@ -23,11 +23,12 @@ CONVOLUTIONAL = ("nanogan", "dcgan")
 SIZES = (28, 32, 64, 96, 128)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_what_was_published_stays_as_it_was(name):
-    assert list(PUBLISHED) == list(RECIPES)
+    """Fields that came later say nothing new."""
     for recipe in (RECIPES[name], get_recipe(name), MAKERS[name]((28, 28, 1), width=default_width(name))):
-        assert json.loads(json.dumps(describe(recipe))) == PUBLISHED[name]
+        described = json.loads(json.dumps(describe(recipe)))
+        assert described | PUBLISHED[name] == described
         assert restore(PUBLISHED[name]) == recipe
 
 
