@@ -8,6 +8,7 @@ from .commands import interrupt as interrupt  # first, so that Ctrl-C from here 
 
 # isort: split
 
+from .adversarial import Hinge, Relativistic, Wasserstein, pair_generator_gradients
 from .backend import NUMPY, Array
 from .backends import get_backend
 from .conditional import ConditionalBatchNorm, Embedding, Projection
@@ -21,7 +22,9 @@ from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy
 from .network import Network, Sequential, Skip
 from .norm import BatchNorm
 from .optim import SGD, Adam
+from .penalties import between, one_centred_penalty, zero_centred_penalty
 from .reshape import Flatten, Pack, Reshape, Upsample
+from .spectral import SpectralNorm
 
 __version__ = "0.1.0"
 
@@ -44,6 +47,7 @@ __all__ = [
     "FanIn",
     "Flatten",
     "Glorot",
+    "Hinge",
     "InputError",
     "Layer",
     "LeakyReLU",
@@ -54,15 +58,22 @@ __all__ = [
     "Pack",
     "Projection",
     "ReLU",
+    "Relativistic",
     "Reshape",
     "Sequential",
     "ShapeError",
     "Sigmoid",
     "Skip",
+    "SpectralNorm",
     "Tanh",
     "Uniform",
     "Upsample",
+    "Wasserstein",
+    "between",
     "discriminator_gradients",
     "generator_gradients",
     "get_backend",
+    "one_centred_penalty",
+    "pair_generator_gradients",
+    "zero_centred_penalty",
 ]

@@ -185,6 +185,13 @@ class Conv2d(_Convolution):
         """dx = col2im(dy W^T)"""
         return self.convolve_transposed(dy, out=self.buffer("dx", self.input_shape))
 
+    def forward_tangent(self, v: Array) -> Array:
+        """im2col(v) W, because b doesn't move"""
+        self.patches = self.im2col(v)
+        tangent = self.buffer("tangent", (len(v), *self.output_shape(v.shape[1:])))
+        self.xp.matmul(self.patches, self.W, out=tangent.reshape(-1, self.c_out))  # patches @ W
+        return tangent
+
 
 @dataclass
 class ConvTranspose2d(_Convolution):

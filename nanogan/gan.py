@@ -3,8 +3,9 @@
     discriminator D:  makes  L(D(x), 1) + L(D(G(z)), 0)  small:  tell real images x from generated ones
     generator G:      makes  L(D(G(z)), 1)               small:  be taken for real (the non-saturating form)
 
-L is binary cross-entropy. If neither can gain anything, D says 1/2 to everything: D's loss is 2 ln 2 = 1.386 and G's
-is ln 2 = 0.693. A training step is the gradients and an update of D, then the gradients and an update of G:
+L is binary cross-entropy; `adversarial.py` has other losses. If neither can gain anything, D says 1/2 to everything:
+D's loss is 2 ln 2 = 1.386 and G's is ln 2 = 0.693. A training step is the gradients and an update of D, then the
+gradients and an update of G:
 
     fake = G.forward(z)
     discriminator_gradients(D, loss, real, fake)
@@ -43,7 +44,7 @@ def discriminator_gradients(
     labels, fake_labels: the classes of both batches, (N,) each, if D uses them (`conditional.py`).
     Returns the loss and D's outputs for real and for fake, one per image (or per `Pack`), valid until D's next forward.
     """
-    gradients = _one_after_the_other if D.depends_on_batch else _as_one_batch
+    gradients = _one_after_the_other if D.depends_on_batch and not loss.compares else _as_one_batch
     return gradients(D, loss, real, fake, real_label, labels, fake_labels)
 
 
@@ -51,6 +52,13 @@ def _as_one_batch(
     D: Network, loss: Loss, real: Array, fake: Array, real_label: float, *labels: Array | None
 ) -> tuple[Array, Array, Array]:
     """Real and fake in one batch of 2N: half as many matrix products, each twice as large, which is faster."""
+    real_logits, fake_logits = judge_together(D, real, fake, *labels)
+    D.backward_params(loss.discriminator_backward(real_logits, fake_logits, real_label))
+    return loss.discriminator_forward(real_logits, fake_logits, real_label), real_logits, fake_logits
+
+
+def judge_together(D: Network, real: Array, fake: Array, *labels: Array | None) -> tuple[Array, Array]:
+    """D's outputs for real and for fake images, from one pass over both."""
     n = len(real)
     D.expect_input(real, labels[0])
     D.expect_input(fake, labels[1])
@@ -58,12 +66,8 @@ def _as_one_batch(
     images[:n] = real
     images[n:] = fake
     logits = D.forward(images, labels=D.xp.concatenate(labels) if D.uses_labels else None)
-    real_logits, fake_logits = logits[:n], logits[n:]
-    dlogits = D.xp.empty_like(logits)
-    dlogits[:n] = loss.backward(real_logits, real_label)
-    dlogits[n:] = loss.backward(fake_logits, 0.0)
-    D.backward_params(dlogits)
-    return loss.forward(real_logits, real_label) + loss.forward(fake_logits, 0.0), real_logits, fake_logits
+    n_real = n * len(logits) // len(images)  # fewer than n if they are packed
+    return logits[:n_real], logits[n_real:]
 
 
 def _one_after_the_other(
@@ -94,13 +98,12 @@ def generator_gradients(
 
     fake: the output of G's last forward pass, because G's backward pass uses what that pass stored.
     saturating: the minimax form, which makes log(1 - D(G(z))) small. Its gradient all but vanishes while D tells fake
-    images from real ones with certainty, so no recipe uses it.
-    labels: the classes that G was asked for, if D uses them.
+    images from real ones with certainty, so no recipe uses it. labels: the classes that G was asked for, if D uses them.
     """
     logits = D.forward(fake, labels=labels)
-    target = 0.0 if saturating else 1.0
-    value, dlogits = loss.forward(logits, target), loss.backward(logits, target)
     if saturating:  # climb D's loss on fake images, instead of descending one of G's own
-        value, dlogits = -value, -dlogits
+        value, dlogits = -loss.forward(logits, 0.0), -loss.backward(logits, 0.0)
+    else:
+        value, dlogits = loss.generator_forward(logits), loss.generator_backward(logits)
     G.backward_params(D.backward_input(dlogits))
     return value

@@ -80,6 +80,13 @@ class Layer(Workspace):
         self.backward_params(dy)
         return self.backward_input(dy)
 
+    def forward_tangent(self, v: Array) -> Array:
+        """How y moves if x moves along v, at the x of the last `forward`: for gradient penalties (`penalties.py`).
+
+        For layers that are linear in x between kinks. From here on `backward_params` takes v for x.
+        """
+        raise InputError(f"{self}: takes no gradient penalty, because its slope changes with x, which adds a term")
+
     def bind(self, backend: Backend, dtype: Any, rng: np.random.Generator, memory: Memory) -> None:
         """Take the next slices of the network's flat vectors and fill in the initial values."""
         self._use(backend, dtype)

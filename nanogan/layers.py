@@ -62,6 +62,11 @@ class Linear(Layer):
         dx = self.buffer("dx", self.x.shape)
         return self.xp.dot(dy, self.W.T, out=dx)  # dy @ W.T (if n_out = 1, matmul takes five times as long)
 
+    def forward_tangent(self, v: Array) -> Array:
+        """v W, because b doesn't move"""
+        self.x = v
+        return self.xp.matmul(v, self.W, out=self.buffer("tangent", (len(v), self.n_out)))
+
 
 @dataclass
 class ReLU(Layer):
@@ -78,6 +83,10 @@ class ReLU(Layer):
         self.xp.greater(self.x, 0, out=dx)  # 1 if x > 0, else 0
         dx *= dy
         return dx
+
+    def forward_tangent(self, v: Array) -> Array:
+        """v [x > 0]: each value has a slope of its own, so the way forward is the way back"""
+        return self.backward_input(v)
 
 
 @dataclass
@@ -108,6 +117,10 @@ class LeakyReLU(Layer):
         dx += self.slope  # 1 or slope
         dx *= dy
         return dx
+
+    def forward_tangent(self, v: Array) -> Array:
+        """v if x > 0, else slope v"""
+        return self.backward_input(v)
 
 
 @dataclass
@@ -200,6 +213,15 @@ class Maxout(Layer):
         self._params_gradient(dlines)
         return self._input_gradient(dlines)
 
+    def forward_tangent(self, v: Array) -> Array:
+        """v W_p, for the piece p that is the maximum at x"""
+        self.x = v
+        one = self.buffer("one", self.y.shape)
+        one[...] = 1
+        moved = self.xp.matmul(v, self.W, out=self.buffer("lines moved", (len(v), self.pieces * self.n_out)))
+        moved *= self._dlines(one)  # 1 for the piece that is the maximum, else 0
+        return moved.reshape(self.lines.shape).sum(axis=1, out=self.buffer("tangent", self.y.shape))
+
     def _dlines(self, dy: Array) -> Array:
         """d(loss)/d(x W + b), (N, pieces n_out): dy for the piece that is the maximum (on a tie, the first), else 0"""
         dlines, won = self.buffer("dlines", self.lines.shape), self.buffer("won", dy.shape, dtype=bool)
@@ -255,3 +277,7 @@ class Dropout(Layer):
         if not self.active:
             return dy
         return self.xp.multiply(dy, self.scale, out=self.buffer("dx", dy.shape))
+
+    def forward_tangent(self, v: Array) -> Array:
+        """v m / (1 - p)"""
+        return self.backward_input(v)

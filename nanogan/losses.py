@@ -58,6 +58,34 @@ class Loss(Workspace):
             dx /= x.size
         return dx
 
+    # ---- as a GAN's loss: real and fake are D's outputs for real and for generated images
+
+    compares = False
+    """True for a loss of pairs, one real and one fake output, which G's step has to know, too."""
+    is_score = False
+    """True if D's outputs are scores without bounds, and no probabilities."""
+
+    def discriminator_forward(self, real: Array, fake: Array, real_label: float = 1.0) -> Array:
+        return self.forward(real, real_label) + self.forward(fake, 0.0)
+
+    def discriminator_backward(self, real: Array, fake: Array, real_label: float = 1.0) -> Array:
+        """The gradient for real, then for fake, as one array."""
+        dlogits = self.buffer("dlogits", (len(real) + len(fake), *real.shape[1:]))
+        dlogits[: len(real)] = self.backward(real, real_label)
+        dlogits[len(real) :] = self.backward(fake, 0.0)
+        return dlogits
+
+    def generator_forward(self, fake: Array, real: Array | None = None) -> Array:
+        return self.forward(fake, 1.0)
+
+    def generator_backward(self, fake: Array, real: Array | None = None) -> Array:
+        """The gradient for fake; of a loss that compares, for real, then for fake."""
+        return self.backward(fake, 1.0)
+
+    def mean_opinions(self, real: Array, fake: Array) -> tuple[Array, Array]:
+        """The means of what D says of real and of generated images, as probabilities unless they are scores."""
+        return self.mean_probability(real), self.mean_probability(fake)
+
     def terms(self, x: Array, t: Array | float) -> Array:
         """Each value's share of the loss, before the mean."""
         raise NotImplementedError

@@ -115,6 +115,11 @@ class Sequential(Layer):
             dy = layer.backward(dy)
         return dy
 
+    def forward_tangent(self, v: Array) -> Array:
+        for layer in self.layers:
+            v = layer.forward_tangent(v)
+        return v
+
 
 class Skip(Sequential):
     """y = x and inner(x), side by side on the last axis: x goes through the layers and also around them.
@@ -150,6 +155,10 @@ class Skip(Sequential):
 
     def backward(self, dy: Array) -> Array:
         return self._joined(dy, super().backward(self._inner(dy)))
+
+    def forward_tangent(self, v: Array) -> Array:
+        """v and the inner layers' tangent, side by side"""
+        return self.xp.concatenate([v, super().forward_tangent(v)], axis=-1)
 
     def _inner(self, dy: Array) -> Array:
         """dy of inner(x), copied, because a matrix product of a strided slice would copy it anyway."""

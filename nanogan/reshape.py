@@ -22,6 +22,9 @@ class _Relayout(Layer):
         """dx = dy, in the shape of x"""
         return dy.reshape(self.input_shape)
 
+    def forward_tangent(self, v: Array) -> Array:
+        return self.forward(v)
+
 
 @dataclass
 class Reshape(_Relayout):
@@ -66,8 +69,14 @@ class Pack(Layer):
     def forward(self, x: Array, training: bool = True) -> Array:
         if len(x) % self.size:
             raise ShapeError(f"{self}: expected a batch of a multiple of {self.size} inputs, got {len(x)}")
+        return self._packed(x, "y")
+
+    def forward_tangent(self, v: Array) -> Array:
+        return self._packed(v, "tangent")
+
+    def _packed(self, x: Array, name: str) -> Array:
         n, shape = len(x) // self.size, x.shape[1:]
-        y = self.buffer("y", (n, *shape[:-1], self.size, shape[-1]))
+        y = self.buffer(name, (n, *shape[:-1], self.size, shape[-1]))
         y[...] = self.xp.moveaxis(x.reshape(n, self.size, *shape), 1, -2)
         return y.reshape(n, *self.output_shape(shape))
 

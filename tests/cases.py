@@ -26,6 +26,7 @@ from nanogan import (
     Sequential,
     Sigmoid,
     Skip,
+    SpectralNorm,
     Tanh,
     Upsample,
 )
@@ -70,6 +71,7 @@ class LayerCase:
         return (x + np.copysign(self.margin, x)).astype(dtype)
 
 
+CONV = Conv2d(2, 3, 3, bias=False)
 MLP = [Linear(5, 4), Tanh(), Linear(4, 3)]
 DROPPED = [Dropout(0.3), Flatten(), Linear(12, 2)]
 
@@ -135,6 +137,8 @@ LAYER_CASES = [
     LayerCase("BatchNorm", BatchNorm(3), (3,), textbook.batch_norm, least=3),
     LayerCase("BatchNorm on images", BatchNorm(2), (3, 2, 2), textbook.batch_norm),
     LayerCase("BatchNorm, momentum 1", BatchNorm(2, momentum=1.0, eps=0.1), (1, 2, 2), textbook.batch_norm),
+    LayerCase("SpectralNorm", SpectralNorm(Linear(5, 3)), (5,), textbook.spectral_norm(textbook.linear)),
+    LayerCase("SpectralNorm of a Conv2d", SpectralNorm(CONV), (4, 5, 2), textbook.spectral_norm(textbook.conv2d)),
     LayerCase("Sequential", Sequential(MLP), (5,), textbook.in_order(textbook.linear, textbook.tanh, textbook.linear)),
     LayerCase(
         "Sequential with dropout",

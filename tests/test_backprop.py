@@ -24,7 +24,9 @@ from nanogan import (
     Network,
     ReLU,
     Sigmoid,
+    SpectralNorm,
     Tanh,
+    zero_centred_penalty,
 )
 from nanogan.backend import NUMPY, Array, Shape
 
@@ -111,6 +113,26 @@ def loss_case() -> Case:
     return {"x": x, "t": t}, {"loss": loss.forward(x, t), "dx": loss.backward(x, t)}
 
 
+def penalty_case() -> Case:
+    rng = np.random.default_rng(0)
+    D = Network([Linear(4, 5), LeakyReLU(slope=0.3), Linear(5, 1)], 4, dtype=np.float64, rng=rng)
+    x = rng.standard_normal((6, 4))
+    (first, _, last), given = D.layers, {"x": x, "slope": 0.3, "gamma": 2.5, "N": 6}
+    given |= {"W1": first.W, "b1": first.b, "W2": last.W, "b2": last.b}
+    D.grads[...] = 0
+    penalty = zero_centred_penalty(D, x, 2.5)
+    return given, {"penalty": penalty, "dW1": first.dW, "dW2": last.dW}
+
+
+def spectral_case() -> Case:
+    rng = np.random.default_rng(0)
+    network = Network([SpectralNorm(Linear(4, 3))], 4, dtype=np.float64, rng=rng)
+    layer, x, dy = network.layers[0], rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+    y = network.forward(x)
+    dx = layer.backward(dy)
+    return {"W": layer.W, "b": layer.b, "x": x, "dy": dy}, {"y": y, "dx": dx, "dW": layer.dW, "db": layer.db}
+
+
 def adam_case() -> Case:
     """The last of three steps, from the moments before it."""
     rng = np.random.default_rng(0)
@@ -132,6 +154,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "tanh": lambda: layer_case(Tanh(), (6,)),
     "sigmoid": lambda: layer_case(Sigmoid(), (6,)),
     "bce_with_logits": loss_case,
+    "gradient_penalty": penalty_case,
+    "spectral_norm": spectral_case,
     "batch_norm": lambda: layer_case(BatchNorm(2), (2, 3, 2)),
     "batch_norm_in_evaluation": lambda: layer_case(BatchNorm(2), (2, 3, 2), training=False),
     "im2col": lambda: copy_case(back=False),

@@ -14,17 +14,23 @@ from steps import discriminator_step, generator_step
 
 import nanogan
 from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU
+from nanogan.adversarial import Relativistic, pair_generator_gradients
 from nanogan.backend import Array, Backend
-from nanogan.gan import discriminator_gradients
+from nanogan.gan import discriminator_gradients, generator_gradients
 from nanogan.layer import Layer
+from nanogan.penalties import between, one_centred_penalty, zero_centred_penalty
 from nanogan.pix2pix.networks import dense
 from nanogan.pix2pix.step import concat_channels, paired_generator_gradients
 from tools.make_golden import (
     FOLDER,
+    GRADIENT_PENALTY,
     IMAGE_TO_IMAGE,
     L1_WEIGHT,
     LOSSES,
     OPTIMIZERS,
+    PENALTIES,
+    R1,
+    R2,
     RUNS,
     TARGETS,
     Run,
@@ -33,6 +39,7 @@ from tools.make_golden import (
     digest,
     first_weights,
     pairs,
+    shares,
 )
 
 
@@ -120,6 +127,29 @@ def test_twenty_image_to_image_steps_are_pytorchs(backend: Backend) -> None:
         found.append([float(d_loss), float(adversarial), float(distance)])
     for values, name in zip(np.transpose(found), ("d_losses", "adversarial", "l1"), strict=True):
         np.testing.assert_allclose(values, expected[name], rtol=0, atol=1e-9)
+    assert_last_weights(G, D, expected)
+
+
+def test_twenty_steps_with_penalties_are_pytorchs_with_its_double_backward_pass(backend: Backend) -> None:
+    run, expected = PENALTIES, golden("penalties")
+    G_weights, D_weights = first_weights(run)
+    G = network(backend, G_weights, ReLU(), run.outputs[0])
+    D = network(backend, D_weights, LeakyReLU(slope=0.2), run.outputs[1])
+    loss = Relativistic().bind(backend, np.float64)
+    of_D, of_G = (Adam(lr=run.lr, betas=run.betas).bind(net) for net in (D, G))
+    d_losses, g_losses = [], []
+    for host, share in zip(batches(run), shares(run), strict=True):
+        real, z, z_again, s = map(backend.asarray, (*host, share[:, 0]))
+        fake = G.forward(z)
+        d_loss, _, _ = discriminator_gradients(D, loss, real, fake)
+        d_loss = d_loss + zero_centred_penalty(D, real, R1) + zero_centred_penalty(D, fake, R2)
+        d_loss = d_loss + one_centred_penalty(D, between(D, real, fake, s), GRADIENT_PENALTY)
+        of_D.step()
+        d_losses.append(float(d_loss))
+        g_losses.append(float(pair_generator_gradients(G, D, loss, real, G.forward(z_again))))
+        of_G.step()
+    np.testing.assert_allclose(d_losses, expected["d_losses"], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(g_losses, expected["g_losses"], rtol=0, atol=1e-9)
     assert_last_weights(G, D, expected)
 
 

@@ -58,11 +58,12 @@ class Bound:
         self.network = case.network(backend, dtype, seed)
         self.backend = backend
         self.layer = self.network.layers[0]
-        self.masks = self.network.rng.bit_generator.state
+        self.masks, self.state = self.network.rng.bit_generator.state, self.network.state.copy()
 
     def forward(self, x: Array) -> Array:
-        """y, with the same random numbers (dropout masks) on every call."""
+        """y, with the same random numbers (dropout masks) and the same state on every call."""
         self.network.rng.bit_generator.state = self.masks
+        self.network.state[...] = self.state
         return self.backend.to_host(self.network.forward(self.backend.asarray(x))).copy()
 
     def backward(self, dy: Array) -> tuple[Array, Array]:

@@ -53,6 +53,15 @@ def sigmoid(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     return 1 / (1 + np.exp(-x))
 
 
+def spectral_norm(plain: Any) -> Any:
+    """The layer within, with W divided by its largest singular value."""
+
+    def normalised(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+        return plain(layer.layer, {**p, "W": p["W"] / np.linalg.svd(p["W"])[1][0]}, x, rng)
+
+    return normalised
+
+
 def maxout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
     """y[n, j] = the largest over p of the sum over i of x[n, i] W[i, p, j], + b[p, j]"""
     W = p["W"].reshape(layer.n_in, layer.pieces, layer.n_out)

@@ -88,6 +88,12 @@ IMAGE_TO_IMAGE = Run(
 """The dense networks of `pix2pix/networks.py` for grey pictures of 28 x 28. Trained on pairs, by two losses."""
 L1_WEIGHT = 100.0
 
+PENALTIES = Run(
+    "penalties", generator=(16, 64, 144), discriminator=(144, 96, 64, 1), batch=32, betas=(0.0, 0.99), lr=1e-3
+)
+"""Trained on pairs of real and generated images, with all three penalties: R1, R2, and WGAN-GP between the images."""
+R1, R2, GRADIENT_PENALTY = 3.0, 2.0, 1.0
+
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     f"adam {betas} {weight_decay}": ("Adam", {"lr": 1e-2, "betas": betas, "weight_decay": weight_decay})
     for betas in ((0.9, 0.999), (0.5, 0.999))
@@ -138,6 +144,13 @@ def pairs(run: Run) -> Iterator[tuple[Host, Host]]:
     for _ in range(STEPS):
         condition = rng.uniform(-1, 1, (run.batch, run.generator[0]))
         yield condition, 0.5 * condition + rng.uniform(-0.5, 0.5, condition.shape)
+
+
+def shares(run: Run) -> Iterator[Host]:
+    """For every step: where between a real and a generated image the penalty is taken, (N, 1)."""
+    rng = np.random.default_rng(4)
+    for _ in range(STEPS):
+        yield rng.random((run.batch, 1))
 
 
 def descent() -> tuple[Host, Host]:
@@ -240,6 +253,42 @@ def torch_image_to_image(run: Run) -> dict[str, Host]:
     return {**{name: np.array(values) for name, values in losses.items()}, **last_weights(G, D)}
 
 
+def torch_penalties(run: Run) -> dict[str, Host]:
+    """The losses of both networks at every step, D's with its penalties, whose gradients are PyTorch's second ones."""
+    import torch
+
+    G_weights, D_weights = first_weights(run)
+    G = torch_network(G_weights, "ReLU", run.outputs[0])
+    D = torch_network(D_weights, run.hidden, run.outputs[1])
+    D_optimizer = torch.optim.Adam(D.parameters(), lr=run.lr, betas=run.betas)
+    G_optimizer = torch.optim.Adam(G.parameters(), lr=run.lr, betas=run.betas)
+    softplus = torch.nn.functional.softplus
+
+    def slopes(x: Any) -> Any:
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(D(x).sum(), x, create_graph=True)[0]
+
+    d_losses, g_losses = [], []
+    for host, share in zip(batches(run), shares(run), strict=True):
+        real, z, z_again, s = map(torch.from_numpy, (*host, share))
+        fake = G(z).detach()
+        D_optimizer.zero_grad()
+        d_loss = softplus(D(fake) - D(real)).mean()
+        for weight, x in ((R1, real), (R2, fake)):
+            d_loss = d_loss + weight / 2 * (slopes(x) ** 2).sum(1).mean()
+        d_loss = d_loss + GRADIENT_PENALTY * ((slopes(fake + s * (real - fake)).norm(dim=1) - 1) ** 2).mean()
+        d_loss.backward()
+        D_optimizer.step()
+
+        G_optimizer.zero_grad()
+        g_loss = softplus(D(real) - D(G(z_again))).mean()
+        g_loss.backward()
+        G_optimizer.step()
+        d_losses.append(d_loss.item())
+        g_losses.append(g_loss.item())
+    return {"d_losses": np.array(d_losses), "g_losses": np.array(g_losses), **last_weights(G, D)}
+
+
 def last_weights(G: Any, D: Any) -> dict[str, Host]:
     """A digest of every weight array of both networks."""
     import torch
@@ -292,6 +341,7 @@ def main() -> None:
     print(f"PyTorch {torch.__version__}, NumPy {np.__version__}")
     golden = {run.name: torch_run(run) for run in RUNS}
     golden["image_to_image"] = torch_image_to_image(IMAGE_TO_IMAGE)
+    golden["penalties"] = torch_penalties(PENALTIES)
     golden |= {"optimizers": torch_optimizers(), "losses": torch_losses()}
     for name, arrays in golden.items():
         path = FOLDER / f"{name}.npz"

@@ -100,8 +100,8 @@ class _Checker:
 
 
 class _Held:
-    """The random generators of some networks, put back before every evaluation, so that dropout masks stay the same;
-    and all that a check moves (parameters, state, generators), put back after it.
+    """The random generators and the state of some networks, put back before every evaluation, so that dropout masks
+    and power iterations stay the same; and all that a check moves (those and parameters), put back after it.
     """
 
     def __init__(self, networks: Sequence[Network]) -> None:
@@ -112,19 +112,22 @@ class _Held:
                     "build it with dtype=np.float64"
                 )
         self.generators = [(n.rng.bit_generator, n.rng.bit_generator.state) for n in networks]
-        self.vectors = [(vector, vector.copy()) for n in networks for vector in (n.params, n.state)]
+        self.states = [(n.state, n.state.copy()) for n in networks]
+        self.params = [(n.params, n.params.copy()) for n in networks]
 
     def rewind(self) -> None:
-        for generator, state in self.generators:
-            generator.state = state
+        for generator, position in self.generators:
+            generator.state = position
+        for state, copy in self.states:
+            state[...] = copy
 
     def __enter__(self) -> _Held:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.rewind()
-        for vector, copy in self.vectors:
-            vector[...] = copy
+        for params, copy in self.params:
+            params[...] = copy
 
 
 def _parameters(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Array, Array]]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import plain
+from ..adversarial import Hinge, Relativistic, Wasserstein
 from ..backend import NUMPY, Array, Shape
 from ..conditional import ConditionalBatchNorm, Embedding, Projection
 from ..conv import Conv2d, ConvTranspose2d
@@ -32,8 +33,10 @@ from ..pix2pix.step import concat_channels, paired_generator_gradients
 from ..recipes.mnist import RECIPES
 from ..recipes.recipe import ImageToImage, Recipe
 from ..reshape import Flatten, Pack, Reshape, Upsample
+from ..spectral import SpectralNorm
 from .checks import BATCH, check_layer, check_loss, check_step
 from .derivative import Derivative, Report, Row
+from .second_order import prove_pairs, prove_penalties, tangent_reports
 
 LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Linear(6, 4), (6,)),
@@ -56,6 +59,8 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Projection(4, 3), (4,)),
     (ConditionalBatchNorm(3, 4), (3,)),
     (ConditionalBatchNorm(2, 4), (3, 2, 2)),
+    (SpectralNorm(Linear(5, 4)), (5,)),
+    (SpectralNorm(Conv2d(2, 3, 3, stride=2, bias=False)), (5, 5, 2)),
     (Skip([Linear(4, 3), Tanh()]), (4,)),
     (Sequential([Linear(5, 4), Tanh(), Linear(4, 3)]), (5,)),
 )
@@ -67,6 +72,9 @@ LOSSES: tuple[tuple[type[Loss], Array | None, Array | None], ...] = (
     (BCE, PROBABILITIES, None),
     (L1, None, None),
     (MSE, None, None),
+    (Hinge, None, np.array([[0.0, 1.0, 0.0, 1.0]]).repeat(3, axis=0)),
+    (Wasserstein, None, None),
+    (Relativistic, None, None),
     (CrossEntropy, None, CLASSES),
 )
 """Each with outputs and targets that it takes, where those that `check_loss` draws don't do."""
@@ -264,9 +272,10 @@ def example_shape(layer: Layer) -> Shape:
 
 
 def every_report() -> Iterator[Report]:
-    """The proof of every layer, loss and optimizer, and of both steps of every recipe."""
+    """The proof of every layer, loss and optimizer, of both steps of every recipe, and of D's step with penalties."""
     for layer, shape in LAYERS:
         yield check_layer(layer, shape)
+    yield from tangent_reports(LAYERS)
     for loss, x, t in LOSSES:
         for reduction in ("mean", "sum"):
             yield check_loss(loss(reduction=reduction), x, t)
@@ -274,6 +283,8 @@ def every_report() -> Iterator[Report]:
         yield check_optimizer(optimizer, textbook)
     for recipe in RECIPES.values():
         yield from prove_recipe(recipe)
+        yield prove_penalties(recipe)
+    yield from prove_pairs()
     for translator in IMAGE_TO_IMAGE:
         yield from prove_image_to_image(translator)
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import conditional, conv, initializers, layers, losses, norm, optim, reshape
+from .. import adversarial, conditional, conv, initializers, layers, losses, norm, optim, reshape, spectral
 from ..backend import Array, Shape
 from ..errors import InputError
 from ..layer import Layer
 from ..losses import Loss
 from ..network import Sequential, Skip, expect_layers
 from ..optim import Optimizer
+from ..penalties import expect_penalised
 from ..settings import check_fields, generator
 
 MNIST: Shape = (28, 28, 1)
@@ -73,6 +74,9 @@ class Recipe:
     ema_decay: images are drawn with a moving average of G's weights, of this decay; None: with the weights.
     output_bias_from_data: G's last bias starts so that it draws the mean training image.
     class_names: of the classes that both networks know; None: neither uses labels.
+    r1, r2, gradient_penalty: what is added to D's loss, see `penalties.py`: the gamma of R1 (on real images) and of R2
+    (on generated ones), and WGAN-GP's weight (between them); 0: nothing.
+    d_optimizer: D's own optimizer; None: D has one like G's.
     """
 
     name: str
@@ -98,10 +102,22 @@ class Recipe:
     ema_decay: float | None = None
     output_bias_from_data: bool = False
     class_names: tuple[str, ...] | None = None
+    r1: float = 0.0
+    r2: float = 0.0
+    gradient_penalty: float = 0.0
+    d_optimizer: Optimizer | None = None
 
     def __post_init__(self) -> None:
         _check_recipe(self)
         _check_classes(self)
+        weights = (self.r1, self.r2, self.gradient_penalty)
+        if min(weights) < 0:
+            raise InputError(f"{self.name}: r1, r2 and gradient_penalty must be at least 0, got {weights}")
+        if any(weights):
+            try:
+                expect_penalised(self.discriminator)
+            except InputError as error:
+                raise InputError(f"{self.name}: discriminator: {error}") from None
 
     @property
     def input_shape(self) -> Shape:
@@ -250,7 +266,7 @@ def own_classes(value: Any) -> dict[str, type]:
 
 RECIPE_CLASSES: dict[str, Any] = {
     name: cls
-    for module in (initializers, layers, reshape, conv, norm, conditional, losses, optim)
+    for module in (initializers, layers, reshape, conv, norm, conditional, spectral, losses, adversarial, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
 } | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Sequential, Skip)}
