@@ -51,7 +51,9 @@ class Relativistic(BCEWithLogits):
         if to is None:
             raise InputError(f"{self}: compares images, so G's step needs real ones: use pair_generator_gradients")
         if of.shape != to.shape:
-            raise ShapeError(f"{self}: compares pairs, so it needs as many real as fake images, got {of.shape}, {to.shape}")
+            raise ShapeError(
+                f"{self}: compares pairs, so it needs as many real as fake images, got {of.shape}, {to.shape}"
+            )
         return of - to
 
 

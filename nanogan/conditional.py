@@ -136,6 +136,12 @@ class Projection(ByClass):
         """dx = dy (W + E_c)"""
         return self.xp.multiply(self.weights, dy, out=self.buffer("dx", self.x.shape))
 
+    def forward_tangent(self, v: Array) -> Array:
+        """v (W + E_c), because b doesn't move"""
+        self.x = v
+        products = self.xp.multiply(v, self.weights, out=self.buffer("products", v.shape))
+        return products.sum(axis=1, keepdims=True, out=self.buffer("tangent", (len(v), 1)))
+
 
 @dataclass
 class ConditionalBatchNorm(ByClass, BatchNorm):

@@ -24,19 +24,19 @@ from .layer import Layer
 from .network import Network, Sequential
 
 
-def zero_centred_penalty(D: Network, images: Array, gamma: float) -> Array:
+def zero_centred_penalty(D: Network, images: Array, gamma: float, labels: Array | None = None) -> Array:
     """Add the gradients of gamma / 2 mean |g|^2 to D.grads. Returns this penalty.
 
-    images: (N, ...), real ones for R1, generated ones for R2.
+    images: (N, ...), real ones for R1, generated ones for R2. labels: their classes, if D uses them.
     """
 
     def penalty(squares: Array) -> tuple[Array, Array | float]:
         return gamma / 2 * squares.mean(), gamma / len(squares)
 
-    return _add_penalty(D, images, penalty)
+    return _add_penalty(D, images, labels, penalty)
 
 
-def one_centred_penalty(D: Network, images: Array, weight: float) -> Array:
+def one_centred_penalty(D: Network, images: Array, weight: float, labels: Array | None = None) -> Array:
     """Add the gradients of weight mean (|g| - 1)^2 to D.grads. Returns this penalty. images: those of `between`."""
 
     def penalty(squares: Array) -> tuple[Array, Array | float]:
@@ -44,7 +44,7 @@ def one_centred_penalty(D: Network, images: Array, weight: float) -> Array:
         slope = 2 * weight / len(squares) * excess  # dP/d|g|
         return weight * (excess * excess).mean(), slope / D.xp.maximum(excess + 1, 1e-12)  # d|g|/dg = g / |g|
 
-    return _add_penalty(D, images, penalty)
+    return _add_penalty(D, images, labels, penalty)
 
 
 def between(D: Network, real: Array, fake: Array, shares: Array) -> Array:
@@ -75,9 +75,11 @@ def tangent_gradients(D: Network, v: Array, dy: Array) -> None:
         db[...] = 0  # no bias is part of a tangent
 
 
-def _add_penalty(D: Network, images: Array, penalty: Callable[[Array], tuple[Array, Array | float]]) -> Array:
+def _add_penalty(
+    D: Network, images: Array, labels: Array | None, penalty: Callable[[Array], tuple[Array, Array | float]]
+) -> Array:
     """penalty: from the |g|^2 of D's outputs, (N, 1), to its value and to the factor c in dP/dg = c g."""
-    outputs = D.forward(images)
+    outputs = D.forward(images, labels=labels)
     ones = D.buffer("ones", outputs.shape)
     ones[...] = 1
     dx = D.backward_input(ones)  # an output depends on its own image alone, or pack of images

@@ -15,6 +15,7 @@ from ..backends import get_backend
 from ..errors import InputError
 from ..io.streams import say, warn
 from .arguments import add_training_arguments, channels, complete, decay, how_to_resume, positive_int, size, switch
+from .cures import CURES, add_cures, chosen_cures
 from .interrupt import INTERRUPTED
 
 if TYPE_CHECKING:  # loaded in the functions, because other commands start faster without them
@@ -31,6 +32,7 @@ OWN: dict[str, Callable[[str], Any]] = {
     "noise_size": positive_int,
     "weight_average": decay,
     "conditional": switch,
+    **CURES,
 }
 """The arguments of this command alone, and what checks each."""
 SIZES = (28, 32, 64)
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=True,
         help="learn the labels of the data, so that one can ask for a class; without --recipe: recipe conditional",
     )
+    add_cures(parser)
     data = "a folder of pictures or IDX files, or a .npy, .npz or .csv file (default: MNIST, which is included)"
     add_training_arguments(parser, data=data, out="runs/RECIPE")
 
@@ -92,6 +95,7 @@ def chosen(args: argparse.Namespace) -> RunFolder:
 
     Only the shape of the images may stay open, for `load`. Raises InputError if the recipe can't have what was given.
     """
+    from ..recipes.cures import left_out
     from ..recipes.mnist import get_recipe
     from ..training.run_folder import RunFolder
 
@@ -102,7 +106,9 @@ def chosen(args: argparse.Namespace) -> RunFolder:
     config = {"size": 28, "channels": 1, **folder.read_config()} if args.resume else {}  # runs of old had no others
     published = get_recipe(args.recipe or str(config.get("recipe", default)))
     args.recipe = published.name
-    recipe_for(args, (args.size or 28, args.size or 28, args.channels or 1))  # said before anything is read
+    planned = recipe_for(args, (args.size or 28, args.size or 28, args.channels or 1))  # said before anything is read
+    if (note := left_out(published, planned)) and not args.quiet:
+        say(note)
     complete(args, config if args.resume else as_published(published), also=OWN)
     return folder
 
@@ -126,12 +132,13 @@ def as_published(recipe: Recipe) -> dict[str, Any]:
 
 def recipe_for(args: argparse.Namespace, image_shape: Shape, class_names: Sequence[str] | None = None) -> Recipe:
     """The recipe with what the arguments change in it, for images of this shape, and of these classes."""
+    from ..recipes.cures import cured
     from ..recipes.mnist import get_recipe
 
     changes = {name: getattr(args, name) for name in ("width", "noise_size", "lr", "beta1")}
     if args.weight_average is not None:
         changes["ema_decay"] = args.weight_average or None
-    return get_recipe(args.recipe, image_shape, class_names=class_names, **changes)
+    return cured(get_recipe(args.recipe, image_shape, class_names=class_names, **changes), **chosen_cures(args))
 
 
 def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, dict[str, Array]]:

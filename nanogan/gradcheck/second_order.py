@@ -39,13 +39,14 @@ def check_tangent(
     rng = np.random.default_rng(seed)
     network = Network([layer], input_shape, backend=backend, dtype=np.float64, rng=rng)
     x, v = (backend.asarray(rng.standard_normal((batch, *input_shape))) for _ in range(2))
+    labels = backend.asarray(rng.integers(network.classes, size=batch)) if network.uses_labels else None
     with _Held([network]) as held:
-        y = network.forward(x)
+        y = network.forward(x, labels=labels)
         dy = backend.asarray(np.asarray(rng.standard_normal(y.shape)))
 
         def f() -> float:
             held.rewind()
-            network.forward(x)
+            network.forward(x, labels=labels)
             return float((network.forward_tangent(v) * dy).sum())
 
         checker = _Checker(f, backend, rng, count, {"batch size": batch})

@@ -90,12 +90,18 @@ def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_fram
 
 
 def save_losses(
-    path: str | Path, rows: Sequence[dict[str, Any]], *, real_label: float = 1.0, mean_of_terms: bool = False
+    path: str | Path,
+    rows: Sequence[dict[str, Any]],
+    *,
+    real_label: float = 1.0,
+    mean_of_terms: bool = False,
+    scores: bool = False,
 ) -> None:
     """Draw both losses and D's mean outputs over the epochs, with the values at equilibrium as dashed lines.
 
     rows: one dictionary per epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, mean_of_terms: see `Recipe`.
     If real and fake look alike, D's loss is least if D says half of the real label to everything.
+    scores: what D says are scores without bounds, not probabilities; then neither has a value at equilibrium.
     """
     epochs = [row["epoch"] for row in rows]
     figure = new_figure(9, 3.6)
@@ -103,19 +109,26 @@ def save_losses(
     marker = "o" if len(rows) < 3 else None
     for name, label, color in (("d_loss", "discriminator", "C0"), ("g_loss", "generator", "C1")):
         losses.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
-    says = real_label / 2
-    d_loss = -real_label * math.log(says) - (2 - real_label) * math.log(1 - says)
-    for value, name, color in ((d_loss / (1 + mean_of_terms), "D", "C0"), (-math.log(says), "G", "C1")):
-        losses.axhline(value, color=color, linestyle="--", linewidth=1, label=f"{value:.3f}, {name} at equilibrium")
-    losses.set(title="losses", xlabel="epoch", ylim=(0, None))
+    losses.set(title="losses", xlabel="epoch")
     for name, label, color in (("d_real", "D(x), real", "C2"), ("d_fake", "D(G(z)), generated", "C3")):
         outputs.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
-    outputs.axhline(says, color="grey", linestyle="--", linewidth=1, label=f"{says:g}, at equilibrium")
-    outputs.set(title="what D says: probability of real", xlabel="epoch", ylim=(0, 1))
+    outputs.set(title="what D says: " + ("scores" if scores else "probability of real"), xlabel="epoch")
+    if not scores:
+        _draw_equilibrium(losses, outputs, real_label, mean_of_terms)
     for axes in (losses, outputs):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     _save(path, figure)
+
+
+def _draw_equilibrium(losses: Any, outputs: Any, real_label: float, mean_of_terms: bool) -> None:
+    says = real_label / 2
+    d_loss = -real_label * math.log(says) - (2 - real_label) * math.log(1 - says)
+    for value, name, color in ((d_loss / (1 + mean_of_terms), "D", "C0"), (-math.log(says), "G", "C1")):
+        losses.axhline(value, color=color, linestyle="--", linewidth=1, label=f"{value:.3f}, {name} at equilibrium")
+    outputs.axhline(says, color="grey", linestyle="--", linewidth=1, label=f"{says:g}, at equilibrium")
+    losses.set_ylim(0, None)
+    outputs.set_ylim(0, 1)
 
 
 def save_image_to_image(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:

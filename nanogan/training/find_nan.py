@@ -64,7 +64,7 @@ def _repeat(trainer: BaseTrainer, checkpoint: Path, last: int) -> str:
 @contextmanager
 def watched(network: Network, name: str) -> Iterator[None]:
     """Within this block, a layer of `network` that is given or makes a NaN or infinity raises FloatingPointError."""
-    verbs = ("forward", "backward_params", "backward_input", "backward")
+    verbs = ("forward", "backward_params", "backward_input", "backward", "forward_tangent")
     layers = list(_leaves(network, name))
     for label, layer in layers:
         for verb in verbs:
@@ -77,9 +77,12 @@ def watched(network: Network, name: str) -> Iterator[None]:
                 delattr(layer, verb)
 
 
+GIVEN_AND_MADE = {"forward": ("x", "y"), "forward_tangent": ("v", "tangent")}
+
+
 def _watching(layer: Layer, label: str, verb: str) -> Callable[..., Any]:
     method = getattr(layer, verb)
-    given, made = ("x", "y") if verb == "forward" else ("dy", "dx")
+    given, made = GIVEN_AND_MADE.get(verb, ("dy", "dx"))
 
     def watching(array: Array, *options: Any) -> Any:
         _expect_finite(label, {given: array})

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..adversarial import pair_generator_gradients
 from ..backend import NUMPY, Array, Backend, Shape
 from ..errors import InputError
 from ..gan import discriminator_gradients, generator_gradients
@@ -20,6 +21,7 @@ from ..io import checkpoint, plots
 from ..layer import Layer
 from ..network import Network, Sequential
 from ..optim import SGD
+from ..penalties import between, one_centred_penalty, zero_centred_penalty
 from ..recipes.recipe import ImageToImage, Recipe, restore
 from . import log
 from .ema import MovingAverage
@@ -91,15 +93,20 @@ class Trainer(BaseTrainer):
         fake, fake_labels = self.draw()
         classes = {"labels": labels, "fake_labels": fake_labels}
         d_loss, *logits = discriminator_gradients(D, loss, real, fake, real_label=recipe.real_label, **classes)
-        d_real, d_fake = (loss.mean_probability(x) for x in logits)
+        d_real, d_fake = loss.mean_opinions(*logits)
         if recipe.mean_of_terms:
             D.grads *= 0.5
             d_loss = d_loss * 0.5
+        for penalty in self._penalties(real, fake, labels, fake_labels):
+            d_loss = d_loss + penalty
         if not recipe.simultaneous:
             D_optimizer.step()
             if not recipe.same_fake:
                 fake, fake_labels = self.draw()
-        g_loss = generator_gradients(G, D, loss, fake, labels=fake_labels)
+        if loss.compares:
+            g_loss = pair_generator_gradients(G, D, loss, real, fake, labels=labels, fake_labels=fake_labels)
+        else:
+            g_loss = generator_gradients(G, D, loss, fake, labels=fake_labels)
         if recipe.simultaneous:
             D_optimizer.step()
         G_optimizer.step()
@@ -107,17 +114,29 @@ class Trainer(BaseTrainer):
             self.ema.step(self.backend.fresh(self._ema_weight))
         return d_loss, g_loss, d_real, d_fake
 
+    def _penalties(self, real: Array, fake: Array, labels: Array | None, fake_labels: Array | None) -> Iterator[Array]:
+        """The penalties that the recipe has, each as soon as its gradients are added to D's."""
+        recipe, D = self.recipe, self.D
+        if recipe.r1:
+            yield zero_centred_penalty(D, real, recipe.r1, labels)
+        if recipe.r2:
+            yield zero_centred_penalty(D, fake, recipe.r2, fake_labels)
+        if recipe.gradient_penalty:
+            shares = self.backend.fresh(lambda: self.rng.random(len(real), dtype=real.dtype))
+            yield one_centred_penalty(D, between(D, real, fake, shares), recipe.gradient_penalty, labels)
+
     def _ema_weight(self) -> Array:
         assert self.ema
         return self.ema.weight(self.steps + 1)
 
     def follow_schedule(self) -> None:
-        schedule, base = self.recipe.schedule, self.recipe.optimizer
+        schedule, first = self.recipe.schedule, self.recipe.optimizer
         if schedule is None:
             return
         epoch = self.steps // self.batches.steps_per_epoch + 1
-        for optimizer in self.optimizers.values():
-            optimizer.lr = schedule.lr(base.lr, self.steps)
+        for name, optimizer in self.optimizers.items():
+            own = self.recipe.d_optimizer if name == "D" else None
+            optimizer.lr = schedule.lr((own or first).lr, self.steps)
             if isinstance(optimizer, SGD):
                 optimizer.momentum = schedule.momentum_in(epoch)
 
@@ -147,7 +166,9 @@ class Trainer(BaseTrainer):
         return generate(self.generator, self.recipe, self.fixed_noise, self.fixed_labels)
 
     def draw_curves(self, path: Path) -> None:
-        plots.save_losses(path, self.rows, real_label=self.recipe.real_label, mean_of_terms=self.recipe.mean_of_terms)
+        one_term = self.recipe.mean_of_terms or self.loss.compares
+        options = {"mean_of_terms": one_term, "scores": self.loss.is_score}
+        plots.save_losses(path, self.rows, real_label=self.recipe.real_label, **options)
 
     def arrays(self) -> dict[str, Array]:
         arrays = {**super().arrays(), "fixed_noise": self.fixed_noise}

@@ -69,7 +69,8 @@ class BaseTrainer(State):
         self.G = Network(recipe.generator, recipe.input_shape, **build)
         self.D = Network(recipe.discriminator, D_input, **build)
         self.loss = recipe.loss.bind(backend, dtype)
-        self.optimizers = {"G": recipe.optimizer.bind(self.G), "D": recipe.optimizer.bind(self.D)}
+        D_optimizer = getattr(recipe, "d_optimizer", None) or recipe.optimizer
+        self.optimizers = {"G": recipe.optimizer.bind(self.G), "D": D_optimizer.bind(self.D)}
         self.count = len(next(iter(data.values())))
         self.batches = Batches(self.count, recipe.batch_size if batch_size is None else batch_size, self.rng)
         data = {name: _finite(name, images.astype(self.dtype, copy=False)) for name, images in data.items()}

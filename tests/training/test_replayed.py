@@ -16,6 +16,7 @@ from nanogan.backend import Array
 from nanogan.backend_cupy_graph import Repeated
 from nanogan.layers import Dropout
 from nanogan.optim import SGD
+from nanogan.recipes.cures import cured
 from nanogan.recipes.recipe import Recipe
 from nanogan.training.gan_trainer import Trainer, generate
 
@@ -27,6 +28,8 @@ RECIPES: dict[str, Recipe] = {
     "momentum": replace(TINY, optimizer=SGD(lr=0.01, momentum=0.5)),
     "moving average": replace(TINY, ema_decay=0.9),
     "simultaneous": replace(TINY, simultaneous=True),
+    "pairs and penalties": cured(TINY, loss="relativistic", r1=1, r2=2, gradient_penalty=3, spectral_norm=True),
+    "two learning rates": cured(TINY, loss="hinge", d_lr=1e-3),
 }
 
 

@@ -1,0 +1,216 @@
+"""What keeps the recipes that collapse from collapsing: each cure alone, for a few epochs, on several seeds.
+
+    python -m benchmarks.quality.cures                      every cure of `course` and `keras`, 15 epochs, 3 seeds
+    python -m benchmarks.quality.cures --gammas             how strong R1 + R2 must be: the range of gamma
+    python -m benchmarks.quality.cures --best               the best cure, at the recipes' published length, 5 seeds
+    python -m benchmarks.quality.cures --table              print the tables of what is there
+
+Judged are 10,000 images of each run by FD-mnist and its classifier. Runs that cures.json already has are not made
+again. Runs may share the machine with others, so the times of a step are those of `--time`, on a machine that does
+nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int
+from nanogan.data.images import load_mnist
+from nanogan.layer import Layer
+from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU
+from nanogan.metrics.classifier import features_and_digits
+from nanogan.metrics.samples import digit_shares, frechet_distance
+from nanogan.norm import BatchNorm
+from nanogan.recipes.cures import cured
+from nanogan.recipes.mnist import RECIPES, with_optimizer
+from nanogan.recipes.recipe import Recipe
+from nanogan.reshape import Flatten, Pack
+from nanogan.training.gan_trainer import Trainer, generate
+
+from .recipes import has_collapsed, machine, spread
+
+RESULTS = Path(__file__).parents[1] / "results" / "cures.json"
+RECIPES_THAT_COLLAPSE = ("course", "keras")
+
+# ---- the cures
+
+
+def dropout_in_D(recipe: Recipe) -> Recipe:
+    """With probability 0.3 after every hidden layer."""
+    return replace(recipe, discriminator=after_activations(recipe.discriminator, Dropout(0.3)))
+
+
+def after_activations(layers: tuple[Layer, ...], new: Layer) -> tuple[Layer, ...]:
+    return tuple(x for layer in layers for x in ((layer, new) if isinstance(layer, (ReLU, LeakyReLU)) else (layer,)))
+
+
+def batch_norm_in_G(recipe: Recipe) -> Recipe:
+    """After every hidden Linear layer."""
+    hidden = [n for n, layer in enumerate(recipe.generator) if isinstance(layer, Linear)][:-1]
+    layers: list[Layer] = []
+    for n, layer in enumerate(recipe.generator):
+        layers.append(layer)
+        if n in hidden and isinstance(layer, Linear):
+            layers.append(BatchNorm(layer.n_out))
+    return replace(recipe, generator=tuple(layers))
+
+
+def packed(recipe: Recipe, size: int = 2) -> Recipe:
+    """D judges images in packs: the first layer sees `size` of them."""
+    flatten, first, *rest = recipe.discriminator
+    assert isinstance(flatten, Flatten) and isinstance(first, Linear)
+    wider = replace(first, n_in=size * first.n_in)
+    return replace(recipe, discriminator=(flatten, Pack(size), wider, *rest))
+
+
+Cure = Callable[[Recipe], Recipe]
+
+
+def relativistic(gamma: float, **also: Any) -> Cure:
+    return lambda recipe: cured(recipe, loss="relativistic", r1=gamma, r2=gamma, **also)
+
+
+CURES: dict[str, Cure] = {
+    "as published": lambda recipe: recipe,
+    "real label 0.9": lambda recipe: replace(recipe, real_label=0.9),
+    "beta1 0.5": lambda recipe: with_optimizer(recipe, beta1=0.5),
+    "dropout in D": dropout_in_D,
+    "BatchNorm in G": batch_norm_in_G,
+    "Pack(2)": packed,
+    "spectral norm": lambda recipe: cured(recipe, spectral_norm=True),
+    "WGAN-GP": lambda recipe: cured(recipe, loss="wasserstein", gradient_penalty=10),
+    "R1": lambda recipe: cured(recipe, r1=10),
+    "R1 + R2": lambda recipe: cured(recipe, r1=10, r2=10),
+    "relativistic + R1 + R2": relativistic(10),
+}
+GAMMAS: dict[str, Cure] = {f"relativistic, gamma {gamma:g}": relativistic(gamma) for gamma in (1, 3, 10, 30, 100)}
+BEST = "relativistic + R1 + R2"
+ALL = {**CURES, **GAMMAS}
+
+# ---- measuring
+
+
+def measure(name: str, cure: str, seed: int, epochs: int | None) -> dict[str, Any]:
+    """One run from its first step to its scores. epochs: None for the recipe's published length."""
+    recipe = ALL[cure](RECIPES[name])
+    trainer = Trainer(recipe, load_mnist("train", scale=recipe.pixels)[0], seed=seed)
+    per_epoch = trainer.batches.steps_per_epoch
+    steps = recipe.steps or (recipe.epochs or 0) * per_epoch if epochs is None else epochs * per_epoch
+    while trainer.steps < steps:
+        trainer.step()
+    z = recipe.draw_noise(np.random.default_rng(1), np.empty((10_000, recipe.noise_size), trainer.dtype))
+    scores = judge(generate(trainer.generator, recipe, z))
+    row = {"recipe": name, "cure": cure, "seed": seed, "epochs": epochs, "steps": steps, "seconds": trainer.seconds}
+    return {**row, **scores, "collapsed": has_collapsed(scores), **trainer.means()}
+
+
+def judge(images: Any) -> dict[str, Any]:
+    """FD-mnist and the digits of images in [0, 1]."""
+    features, digits = features_and_digits(images.astype(np.float32, copy=False))
+    shares = digit_shares(digits)
+    real = features_and_digits(load_mnist("test", scale=(0, 1))[0])[0]
+    return {
+        "fd_mnist": frechet_distance(real, features),
+        "digits_covered": int((shares >= 0.01).sum()),
+        "digit_shares": [round(float(share), 4) for share in shares],
+    }
+
+
+def load_results() -> dict[str, Any]:
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {"step_ms": {}, "rows": []}
+
+
+def save(**changed: Any) -> None:
+    about = {"command": "python -m benchmarks.quality.cures", "machine": machine()}
+    RESULTS.write_text(json.dumps({**about, **load_results(), **changed}, indent=1) + "\n")
+
+
+def time_steps(names: list[str]) -> dict[str, float]:
+    """The median milliseconds of 60 steps of each recipe and cure, after 10 others."""
+    medians = {}
+    for name in names:
+        for cure, change in CURES.items():
+            recipe = change(RECIPES[name])
+            trainer = Trainer(recipe, load_mnist("train", scale=recipe.pixels)[0][:10_000], seed=0)
+            seconds = [0.0]
+            for _ in range(70):
+                trainer.step()
+                seconds.append(trainer.seconds)
+            medians[f"{name}, {cure}"] = round(1000 * float(np.median(np.diff(seconds)[10:])), 2)
+            print(f"{name}, {cure}: {medians[f'{name}, {cure}']} ms a step", flush=True)
+    return medians
+
+
+def table(rows: list[dict[str, Any]], step_ms: dict[str, float]) -> str:
+    """A line per recipe, length and cure: each figure the median over its seeds, with the least and the most."""
+    lines = [
+        "| recipe | cure | epochs | seeds | collapsed | FD-mnist | digits drawn | rarest digit | step |",
+        "|" + " --- |" * 9,
+    ]
+    for name, cure, epochs in dict.fromkeys((row["recipe"], row["cure"], row["epochs"]) for row in rows):
+        of = [row for row in rows if (row["recipe"], row["cure"], row["epochs"]) == (name, cure, epochs)]
+        ms = step_ms.get(f"{name}, {cure}")
+        published = RECIPES[name].epochs or f"{RECIPES[name].steps:,} steps"
+        cells = [
+            f"`{name}`",
+            cure,
+            str(epochs or published),
+            str(len(of)),
+            f"{sum(row['collapsed'] for row in of)} of {len(of)}",
+            spread([row["fd_mnist"] for row in of], ".1f"),
+            spread([row["digits_covered"] for row in of], ".0f"),
+            spread([100 * min(row["digit_shares"]) for row in of], ".1f") + " %",
+            f"{ms:.1f} ms" if ms else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = Parser(
+        prog="python -m benchmarks.quality.cures",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--recipe", nargs="+", default=list(RECIPES_THAT_COLLAPSE), choices=RECIPES, metavar="NAME")
+    parser.add_argument("--cure", nargs="+", choices=ALL, metavar="CURE", help="which (default: all of the table)")
+    parser.add_argument("--gammas", action="store_true", help="the range of gamma instead")
+    parser.add_argument("--best", action="store_true", help="the best cure at the recipes' published length instead")
+    parser.add_argument("--epochs", type=positive_int, default=15, metavar="N", help="length of a run (default: 15)")
+    parser.add_argument("--seeds", type=positive_int, metavar="N", help="seeds 0 to N - 1 (default: 3; 5 with --best)")
+    parser.add_argument("--time", action="store_true", help="time a step of every cure instead")
+    parser.add_argument("--table", action="store_true", help="print the table of what there is")
+    args = parser.parse_args()
+    with errors_in_one_line(parser.prog):
+        if args.time:
+            save(step_ms=time_steps(args.recipe))
+        elif not args.table:
+            cures = args.cure or ([BEST] if args.best else list(GAMMAS if args.gammas else CURES))
+            epochs = None if args.best else args.epochs
+            for seed in range(args.seeds or (5 if args.best else 3)):
+                for name in args.recipe:
+                    for cure in cures:
+                        add_run(name, cure, seed, epochs)
+        found = load_results()
+        print(table(found["rows"], found["step_ms"]))
+
+
+def add_run(name: str, cure: str, seed: int, epochs: int | None) -> None:
+    """Make a run that cures.json doesn't have yet, and keep it there at once."""
+    rows = load_results()["rows"]
+    if any((row["recipe"], row["cure"], row["seed"], row["epochs"]) == (name, cure, seed, epochs) for row in rows):
+        return
+    row = measure(name, cure, seed, epochs)
+    print(row, flush=True)
+    save(rows=[*load_results()["rows"], row])
+
+
+if __name__ == "__main__":
+    main()
