@@ -98,7 +98,7 @@ def generator_gradients(
 
     fake: the output of G's last forward pass, because G's backward pass uses what that pass stored.
     saturating: the minimax form, which makes log(1 - D(G(z))) small. Its gradient all but vanishes while D tells fake
-    images from real ones with certainty, so no recipe uses it. labels: the classes that G was asked for, if D uses them.
+    images from real ones with certainty, so no recipe uses it. labels: what G was asked for, if D uses them.
     """
     logits = D.forward(fake, labels=labels)
     if saturating:  # climb D's loss on fake images, instead of descending one of G's own

@@ -16,7 +16,7 @@ import nanogan
 from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU
 from nanogan.adversarial import Relativistic, pair_generator_gradients
 from nanogan.backend import Array, Backend
-from nanogan.gan import discriminator_gradients, generator_gradients
+from nanogan.gan import discriminator_gradients
 from nanogan.layer import Layer
 from nanogan.penalties import between, one_centred_penalty, zero_centred_penalty
 from nanogan.pix2pix.networks import dense
