@@ -22,6 +22,8 @@ from nanogan.backend import NUMPY, Backend
 from nanogan.backend_cupy import CupyBackend
 from nanogan.errors import InputError
 
+pytest_plugins = ["browser"]  # the fixture `visit`; it loads Playwright where a test asks for it
+
 # One seed, so that a failure repeats; no deadline, as the first call of a kernel or a cold cache is slow.
 hypothesis.settings.register_profile("nanogan", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("nanogan")
