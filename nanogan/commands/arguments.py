@@ -71,6 +71,11 @@ def truncation(text: str) -> float:
     return _checked(float, text, lambda number: 0.1 <= number < math.inf, "a number of at least 0.1")
 
 
+def label(text: str) -> float:
+    """An argument type: the target of D's loss for real images."""
+    return _checked(float, text, lambda number: 0.5 < number <= 1, "a number above 0.5, up to 1")
+
+
 def size(text: str) -> int:
     """An argument type: a number of pixels."""
     return _checked(int, text, lambda number: 4 <= number <= 1024, "a whole number from 4 to 1,024")
