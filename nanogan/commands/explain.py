@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
-from .arguments import label
+from ..errors import InputError
+from ..io.files import one_line, read_all, replacing
+from ..io.streams import say
+from .arguments import file_path, label
 
 QUESTIONS = {
     "through_fakes": "why detach? D's step, with its gradient going on into G",
@@ -25,6 +29,7 @@ def add_to(commands: Any) -> None:
     command.add_argument(
         "--label", type=label, default=1.0, metavar="X", help="what do smooth labels do? D's label of real points"
     )
+    command.add_argument("--html", type=file_path, metavar="FILE", help="write one page, instead of text")
     command.set_defaults(run=run, smaller="")
 
 
@@ -34,7 +39,26 @@ def run(args: argparse.Namespace) -> int:
     from ..learn.explain.text import as_text
     from ..learn.explain.tiny import Flags
 
+    if args.html:
+        expect_page_or_nothing(Path(args.html))
     flags = Flags(label=args.label, **{name: getattr(args, name) for name in QUESTIONS})
     explanation = explain(flags)
-    print(as_text(explanation, coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), end="")
+    if args.html:
+        from ..learn.explain.page import as_page
+
+        with replacing(args.html) as file:
+            file.write(as_page(explanation))
+        say(f"{one_line(args.html)}: open it in a browser")
+    else:
+        print(as_text(explanation, coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), end="")
     return 0
+
+
+def expect_page_or_nothing(out: Path) -> None:
+    """Raise InputError, before any work is done, if `out` has no folder or is a file that isn't such a page."""
+    if out.suffix not in (".html", ".htm"):
+        raise InputError(f"--html {one_line(out)}: expected a name ending in .html")
+    if not out.parent.is_dir():
+        raise InputError(f"{one_line(out.parent)}: there is no such folder")
+    if out.exists() and b'<meta name="generator" content="nanogan explain">' not in read_all(out, at_most=2**26):
+        raise InputError(f"{one_line(out)}: holds something else than such a page; choose another name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +61,7 @@ def read_text(text: str) -> list[list[Printed]]:
 def _entry(lines: list[str]) -> Printed:
     found = HEAD.match(lines[0])
     assert found
-    shape = () if found[2] == "a number" else tuple(map(int, found[2].split(" x ")))
+    shape = _shape(found[2])
     entry = Printed(found[1])
     own: list[str] = []
     other: list[str] = []
@@ -82,6 +83,43 @@ def _entry(lines: list[str]) -> Printed:
             assert line.startswith("     gradient: "), line
     entry.fill(shape, own, other)
     return entry
+
+
+def read_page(page: str) -> list[list[Printed]]:
+    """The entries of each section of an HTML page."""
+    return [
+        list(map(_article, re.findall(r"<article.*?</article>", part, re.DOTALL)))
+        for part in page.split("<section")[1:]
+    ]
+
+
+def _article(source: str) -> Printed:
+    found = re.search(r"<h3[^>]*><code>(.*?)</code> <small>(.*?)</small>", source)
+    assert found
+    entry = Printed(found[1])
+    tables = re.findall(r"<table>\n<caption>(.*?)</caption>(.*?)</table>", source, re.DOTALL)
+    numbers = [re.findall(r"<td>(.*?)</td>", table) for _, table in tables]
+    own = re.findall(r'<p class="value">(.*?)</p>', source) or numbers.pop(0)
+    if numbers:
+        entry.gradient_name = tables[-1][0]
+    entry.fill(_shape(found[2]), own, numbers[0] if numbers else [])
+    if formula := re.search(r'<p class="formula"><code>\S+ = (.*?)</code>', source):
+        entry.formula = html.unescape(formula[1])
+    lists = re.findall(r'<ul class="(numbers|code)">(.*?)</ul>', source, re.DOTALL)
+    items = {kind: list(map(html.unescape, re.findall(r"<li>(.*?)</li>", text))) for kind, text in lists}
+    for line in items.get("numbers", []):
+        name, arithmetic, result = line.split(" = ")
+        index = tuple(map(int, re.findall(r"\d+", name.removeprefix(entry.name))))
+        entry.numbers.append((index, arithmetic, float(result)))
+    for line in items["code"]:
+        code = re.fullmatch(r"<span>(.*):(\d+)</span> <code>(.*)</code>", line)
+        assert code
+        entry.code.append((code[1], int(code[2]), code[3]))
+    return entry
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    return () if text == "a number" else tuple(map(int, text.split(" x ")))
 
 
 def _joined(lines: list[str]) -> list[str]:

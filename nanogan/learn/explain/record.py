@@ -10,6 +10,7 @@ import linecache
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -88,8 +89,9 @@ class Record:
         self, name: str, array: Any, formula: str, part: str, lines: tuple[Line, ...], what: str, **options: Any
     ) -> Entry:
         """Record an array that now has its values. If the name is taken, it gets a number: "D0.y2"."""
-        taken = {entry.name for entry in self.entries}
-        name, *_ = (option for option in (name, *(f"{name}{n}" for n in range(2, 99))) if option not in taken)
+        taken, own = {entry.name for entry in self.entries}, name.rstrip("0123456789")
+        if name in taken:
+            name = next(other for n in count(2) if (other := f"{own}{n}") not in taken)
         entry = Entry(name, what, self.part or part, np.shape(array), None, formula, lines, **options)
         self.entries.append(entry)
         self.now[key(array)] = entry
@@ -113,6 +115,11 @@ class Record:
         self.fill(entry, array)
         self.entries.remove(entry)
         self.entries.append(entry)
+
+    def forget(self, entry: Entry, array: Any, before: Entry) -> None:
+        """The array has been computed once more, as it was before."""
+        self.entries.remove(entry)
+        self.now[key(array)] = before
 
     def holds(self, array: Any) -> Entry | None:
         """The entry of the array, if its values are still those."""
@@ -170,7 +177,7 @@ class Record:
         """What the array is, in words."""
         if own == "y":
             return f"what {type(owner).__name__} makes of {self.inputs[id(owner)]}"
-        return WORDS.get(own) or f"the loss's gradient by {name.replace('.d', '.') if '.' in name else name[1:]}"
+        return WORDS.get(own) or f"derivative of the loss by {name.replace('.d', '.') if '.' in name else name[1:]}"
 
     def finish(self) -> list[Entry]:
         """The entries, each with its gradient, if the step has computed one."""

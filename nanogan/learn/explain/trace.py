@@ -72,6 +72,7 @@ class Watch:
         self.owner = owner
         self.results = dict(map(_result, formulas.items()))
         self.made: dict[str, Entry] = {}
+        self.before: dict[str, Entry | None] = {}  # what lay there until then
         self.seen: dict[Any, bytes] = {}
         self.lines: dict[Any, list[int]] = {}
         self.born: dict[Any, int] = {}  # the lines after which arrays were there, which count if no other wrote to them
@@ -87,8 +88,17 @@ class Watch:
                 array = _value(expression, names)
                 if array is not None and self.is_due(expression, formula, key(array) in changed, event):
                     self.tell(own, array, formula, frame, names)
+            if event == "return":
+                self.forget_repetitions(names)
         self.line = frame.f_lineno
         return self.event
+
+    def forget_repetitions(self, names: Mapping[str, Any]) -> None:
+        """Take back what the function has made if the same values lay in the same memory before."""
+        for own, before in self.before.items():
+            entry = self.made[own]
+            if before and before.fingerprint == entry.fingerprint:
+                self.record.forget(entry, _value(self.results[own][0], names), before)
 
     def arrays(self, names: Mapping[str, Any]) -> list[Any]:
         """The arrays that the function's names and results stand for now."""
@@ -130,6 +140,7 @@ class Watch:
             resolved = self.resolved(formula, names)
         except NotKnown:
             return
+        self.before[own] = self.record.now.get(place) if formula and not formula.startswith("known(") else None
         part = part_of(self.owner, own) if formula else "given"
         self.made[own] = self.record.add(
             name, array, resolved, part, lines, self.record.described(self.owner, name, own)
