@@ -60,7 +60,7 @@ def grade_source(exercise: Exercise, source: str, path: Path) -> Verdict:
         if finding:
             place = f"{path}:{_line_of(source, exercise.cut.names)}: "
             return _with_hint(exercise, outcome, [f"{place}{finding[0]}", *finding[1:], *_case(exercise)])
-    return Verdict(True, [f"{path.name}: right: {', '.join(truths)}"])
+    return Verdict(True, [f"{path.name}: passed"])
 
 
 # ---- running code
