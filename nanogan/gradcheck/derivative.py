@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -83,6 +84,7 @@ class Row:
     counts: numbers that a mix-up of sum and mean would show as a factor, with what each counts.
     """
 
+    words: ClassVar[tuple[str, str]] = ("written", "measured")
     name: str
     size: int
     derivatives: Sequence[Derivative]
@@ -129,9 +131,9 @@ class Row:
         if self.kinks:
             line += f"   (left out: {self.kinks} KINK)"
         if self.verdict == "FAIL":
-            worst = self.worst
+            worst, (written, measured) = self.worst, self.words
             line += (
-                f"\n      {worst.where}: written {worst.written:.9g}, measured {worst.measured:.9g}, "
+                f"\n      {worst.where}: {written} {worst.written:.9g}, {measured} {worst.measured:.9g}, "
                 f"ratio {worst.ratio:.6g}\n      {self.hint}"
             )
         return line

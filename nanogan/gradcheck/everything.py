@@ -36,6 +36,7 @@ from ..reshape import Flatten, Pack, Reshape, Upsample
 from ..spectral import SpectralNorm
 from .checks import BATCH, check_layer, check_loss, check_step
 from .derivative import Derivative, Report, Row
+from .objective import check_objective
 from .second_order import prove_pairs, prove_penalties, tangent_reports
 
 LAYERS: tuple[tuple[Layer, Shape], ...] = (
@@ -272,7 +273,9 @@ def example_shape(layer: Layer) -> Shape:
 
 
 def every_report() -> Iterator[Report]:
-    """The proof of every layer, loss and optimizer, of both steps of every recipe, and of D's step with penalties."""
+    """The proof of every layer, loss and optimizer, and of both steps of every recipe, with what these minimise, and
+    with penalties.
+    """
     for layer, shape in LAYERS:
         yield check_layer(layer, shape)
     yield from tangent_reports(LAYERS)
@@ -283,6 +286,7 @@ def every_report() -> Iterator[Report]:
         yield check_optimizer(optimizer, textbook)
     for recipe in RECIPES.values():
         yield from prove_recipe(recipe)
+        yield check_objective(recipe)
         yield prove_penalties(recipe)
     yield from prove_pairs()
     for translator in IMAGE_TO_IMAGE:
