@@ -15,14 +15,14 @@ from ..backend import Array
 from ..io.streams import warn
 from ..layer import Layer
 from ..layers import Dropout
-from ..losses import BCEWithLogits, Loss
+from ..losses import BCE, BCEWithLogits, Loss
 from ..metrics.classifier import features_and_digits
 from ..metrics.samples import digit_shares
 from ..norm import BatchNorm
 from ..optim import Adam
 from ..recipes.recipe import Recipe
 from .gan_trainer import FIXED_NOISE, Trainer, generate
-from .log import Row
+from .log import COLUMNS, DIAGNOSED, Row
 
 SAMPLES = 4 * FIXED_NOISE
 """In how many pictures digits are counted: a share of 97 % then has a standard error of 1 %."""
@@ -37,6 +37,14 @@ VARIED = 0.5
 """The most frequent digit's share up to which G counts as drawing several."""
 SLOW_START = 15_000
 """Steps after which G must draw several digits. `vanilla` draws one for 9,000 steps, then learns the others."""
+CHANCE = 2 * math.log(2)
+"""D's loss if it says 1/2 to everything. Runs that learn stay below it or little above, not at twice as much."""
+CONTRADICTION = 0.25
+"""How far G's loss may lie below the least that D(G(z)) allows. Runs that learn lie above it."""
+SETTLED = 1000
+"""Steps after which D(x) + D(G(z)) is about the sum of the labels; in the first hundreds it is up to 0.25 more."""
+SURPLUS = 0.1
+"""How far D(x) + D(G(z)) may be more than that. Runs that learn have 0.05 or less once they have settled."""
 
 
 class Diagnosis:
@@ -52,6 +60,8 @@ class Diagnosis:
     def __init__(self, trainer: Trainer, *, digits: bool) -> None:
         recipe = trainer.recipe
         self.trainer, self.digits = trainer, digits and recipe.image_shape == (28, 28, 1)
+        images = trainer.on_device["images"]
+        self.data = narrow_range(float(images.min()), float(images.max()), recipe)
         rng = np.random.default_rng([trainer.seed, 1])  # another stream than the run's, default_rng(seed)
         like = trainer.fixed_noise
         self.noise = [recipe.draw_noise(rng, np.empty_like(like)) for _ in range(SAMPLES // FIXED_NOISE)]
@@ -71,13 +81,18 @@ class Diagnosis:
 
     def warn(self) -> None:
         """Say on stderr what the last row shows. Each rule speaks once in a run."""
-        for name, text in self._found(len(self.trainer.rows)).items():
-            if name not in self.warned:
-                self.warned.add(name)
-                warn(f"epoch {self.trainer.epoch}: {name}: {text}")
+        for name, text in self.news().items():
+            warn(f"epoch {self.trainer.epoch}: {name}: {text}")
+
+    def news(self) -> dict[str, str]:
+        """What the last row shows, by the name of the rule, and wasn't asked for before."""
+        found = self._found(len(self.trainer.rows))
+        new = {name: text for name, text in found.items() if name not in self.warned}
+        self.warned |= new.keys()
+        return new
 
     def _found(self, count: int) -> dict[str, str]:
-        return findings(self.trainer.rows[:count], self.trainer.recipe)
+        return self.data | findings(self.trainer.rows[:count], self.trainer.recipe)
 
 
 # ---- figures
@@ -117,33 +132,100 @@ def findings(rows: Sequence[Row], recipe: Recipe) -> dict[str, str]:
     Two rows in a row must agree, or a gradient be gone: a single bad epoch is common. Figures that weren't taken are
     NaN, and no comparison with NaN is true. The text ends in what may help, as far as the recipe hasn't got it.
     """
-    row, found = rows[-1], dict[str, str]()
-    lately = rows[-2:] if len(rows) > 1 else [{"d_fake": math.nan, "top_digit_share": math.nan}]
-    d_fake, norm = row["d_fake"], row["gradient_norm"]
-    won = all(row["d_fake"] < WON for row in lately) and not recipe.loss.is_score
-    slower, on_logits = smaller_steps(recipe), [] if isinstance(recipe.loss, BCEWithLogits) else ["a loss on logits"]
-    if won or (norm < VANISHED and d_fake < 0.5 and not recipe.loss.is_score):
-        effect = "vanishes" if norm < VANISHED else "doesn't change that"
-        smooth = ["a real label of 0.9"] if recipe.real_label == 1 else []
-        dropout = [] if has(recipe.discriminator, Dropout) else ["dropout in D"]
-        found["D has won"] = (
-            f"D(G(z)) = {d_fake:.2g} and the gradient reaching G {effect} (norm {norm:.2g}); try "
-            f"{listed(slower, smooth + dropout + on_logits)}"
-        )
-    elif norm < VANISHED:
-        found["D is stuck"] = (
-            f"D(x) = {row['d_real']:.2g}, D(G(z)) = {d_fake:.2g} and the gradient reaching G vanishes (norm "
-            f"{norm:.2g}); try {listed(slower, on_logits)}"
-        )
+    untaken = dict.fromkeys((*COLUMNS, *DIAGNOSED), math.nan)
+    row, before = (untaken | row for row in (rows[-1], rows[-2] if len(rows) > 1 else untaken))
+    lately = (row, before)
+    found = of_discriminator(lately, recipe) | of_generator(lately, recipe)
     if all(row["top_digit_share"] >= ONE_DIGIT for row in lately) and (
-        won or row["step"] >= SLOW_START or min(row["top_digit_share"] for row in rows) <= VARIED
+        has_won(lately, recipe) or row["step"] >= SLOW_START or min(row["top_digit_share"] for row in rows) <= VARIED
     ):
         norms = [] if has(recipe.generator, BatchNorm) else ["BatchNorm in G"]
         found["collapse"] = (
             f"{100 * row['top_digit_share']:.0f} % of samples are one digit; try "
-            f"{listed([*slower, 'another --seed'], norms)}"
+            f"{listed([*steadier(recipe), *smaller_steps(recipe), 'another --seed'], norms)}"
         )
     return found
+
+
+def of_discriminator(lately: Sequence[Row], recipe: Recipe) -> dict[str, str]:
+    """What is wrong with D, if anything, by the last row and the one before it.
+
+    D's last bias comes to rest where its gradient, the mean of p - label over real and fake images, is 0: there D(x) +
+    D(G(z)) is the sum of the two labels.
+    """
+    row, options = lately[0], [*steadier(recipe), *smaller_steps(recipe)]
+    d_real, d_fake, norm, label = row["d_real"], row["d_fake"], row["gradient_norm"], recipe.real_label
+    on_logits = ["--loss bce"] if isinstance(recipe.loss, BCE) else []
+    if has_won(lately, recipe) or (norm < VANISHED and d_fake < 0.5 and not recipe.loss.is_score):
+        effect = "vanishes" if norm < VANISHED else "doesn't change that"
+        smooth = ["a real label of 0.9"] if label == 1 else []
+        dropout = [] if has(recipe.discriminator, Dropout) else ["dropout in D"]
+        text = f"D(G(z)) = {d_fake:.2g} and the gradient reaching G {effect} (norm {norm:.2g}); try "
+        return {"D has won": text + listed(options + on_logits, smooth + dropout)}
+    if norm < VANISHED:
+        says = f"D(x) = {d_real:.2g}, D(G(z)) = {d_fake:.2g}"
+        text = f"{says} and the gradient reaching G vanishes (norm {norm:.2g}); try "
+        return {"D is stuck": text + listed(options + on_logits, [])}
+    if not is_cross_entropy(recipe.loss):
+        return {}
+    chance = CHANCE / (1 + recipe.mean_of_terms)
+    if all(row["d_loss"] > 2 * chance for row in lately):
+        text = f"its loss is {row['d_loss']:.2g}, and {chance:.2g} if it only guessed: its steps are too large; try "
+        return {"D overshoots": text + listed([*smaller_steps(recipe), f"--d-lr {recipe.optimizer.lr / 4:.3g}"], [])}
+    if all(row["step"] >= SETTLED and row["d_real"] + row["d_fake"] > label + SURPLUS for row in lately):
+        text = f"D(x) + D(G(z)) = {d_real + d_fake:.2f}, and labels of {label:g} and 0 make {label:g}; "
+        return {"labels": text + "smooth the label of real images alone, not that of fake ones"}
+    return {}
+
+
+def has_won(lately: Sequence[Row], recipe: Recipe) -> bool:
+    return not recipe.loss.is_score and all(row["d_fake"] < WON for row in lately)
+
+
+def of_generator(lately: Sequence[Row], recipe: Recipe) -> dict[str, str]:
+    """Whether G's loss is less than it can be. The mean of -log p is at least -log of the mean p, which is D(G(z)).
+
+    D(G(z)) is from D's step. D's update, which lies between the two, makes G's loss larger.
+    """
+    d_fake, g_loss = lately[0]["d_fake"], lately[0]["g_loss"]
+    if not is_cross_entropy(recipe.loss) or not all(
+        row["g_loss"] < -math.log(max(row["d_fake"], 1e-30)) - CONTRADICTION for row in lately
+    ):
+        return {}
+    if g_loss <= 0:
+        form = "the saturating form, whose gradient vanishes while D is right; let G make -log D(G(z)) small"
+        return {"G's loss": f"it is {g_loss:.2g}, below 0: {form}"}
+    return {
+        "G's loss": f"D(G(z)) = {d_fake:.2g} in D's step, and a loss of {g_loss:.2g} needs {math.exp(-g_loss):.2g} in "
+        "G's: D's BatchNorm sees other batches there; give D real and fake images in batches of their own"
+    }
+
+
+def is_cross_entropy(loss: Loss) -> bool:
+    return isinstance(loss, (BCE, BCEWithLogits)) and not loss.compares
+
+
+def narrow_range(lowest: float, highest: float, recipe: Recipe) -> dict[str, str]:
+    """Whether the training images use only one half of the values that G draws, by which D tells them from G's."""
+    black, white = recipe.pixels
+    if lowest < (black + white) / 2 < highest or lowest == highest:
+        return {}
+    return {
+        "pixels": f"the images have values of {lowest:g} to {highest:g}, and G draws {black:g} to {white:g}; scale "
+        f"them, so that black is {black:g} and white is {white:g}"
+    }
+
+
+def steadier(recipe: Recipe) -> list[str]:
+    """The cure that kept `course` and `keras` from collapsing, for recipes like them (docs/stability.md).
+
+    Its strength is measured for pixels in [-1, 1] and in [0, 1]: a slope is per unit of a pixel.
+    """
+    penalised = recipe.r1 or recipe.r2 or recipe.gradient_penalty
+    if penalised or has(recipe.discriminator, BatchNorm) or not isinstance(recipe.optimizer, Adam):
+        return []
+    gamma = 30 if recipe.pixels[1] - recipe.pixels[0] > 1 else 10
+    return [f"--loss relativistic --r1 {gamma} --r2 {gamma}"]
 
 
 def smaller_steps(recipe: Recipe) -> list[str]:
