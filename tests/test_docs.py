@@ -36,7 +36,7 @@ COMMANDS = {
     for name, text in PAGES.items()
 }
 """In the order in which the reader meets them: later ones use the results of earlier ones."""
-LONG = ("gradcheck", "evaluate", "pytest", "benchmarks")  # each has tests of its own
+LONG = ("gradcheck", "evaluate", "break", "pytest", "benchmarks")  # each has tests of its own
 
 
 def run(command: str, cwd: Path) -> subprocess.CompletedProcess:

@@ -52,7 +52,7 @@ def side_by_side(sound: Run, broken: Run) -> str:
     for place in chosen:
         ours, theirs = sound.rows[place], broken.rows[place]
         lines.append(f"{ours['step']:>6}  {_figures(ours)}  {_figures(theirs)}")
-    return "\n".join(lines)
+    return "\n".join(map(str.rstrip, lines))
 
 
 def _figures(row: Row) -> str:
