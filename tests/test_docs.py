@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks.quality import image_to_image, ingredients, ring
+from benchmarks.quality import cures, image_to_image, ingredients, ring
 from benchmarks.quality import recipes as quality
 from benchmarks.speed import sizes
 
@@ -118,7 +118,8 @@ def test_the_crops_are_cut_as_the_page_says(tmp_path, monkeypatch):
 
 
 TABLES = {ring: "recipes.md", ingredients: "recipes.md", quality: "recipes.md", image_to_image: "image-to-image.md"}
-NAMES = {ring: "ring", ingredients: "ingredients", quality: "quality", image_to_image: "image_to_image"}
+TABLES |= {cures: "stability.md"}
+NAMES = {ring: "ring", ingredients: "ingredients", quality: "quality", image_to_image: "image_to_image", cures: "cures"}
 
 
 @pytest.mark.parametrize("part", TABLES)

@@ -15,6 +15,7 @@ from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU, Tanh
 from nanogan.losses import BCEWithLogits
 from nanogan.norm import BatchNorm
 from nanogan.optim import Adam
+from nanogan.recipes.cures import cured
 from nanogan.recipes.mnist import RECIPES, get_recipe
 from nanogan.reshape import Flatten, Reshape
 from nanogan.training.diagnosis import Diagnosis, digit_figures, findings, gradient_norm
@@ -163,7 +164,8 @@ FAILING: dict[str, tuple[dict[str, Any], int, int, list[str]]] = {
     "D wins on logits; G's tanh is saturated": (
         {**vars(SMALL), "optimizer": Adam(lr=0.1)}, 0, 4,
         [r"epoch \d: D has won: D\(G\(z\)\) = \S+ and the gradient reaching G doesn't change that \(norm \d",
-         r"epoch \d: collapse: 100 % of samples are one digit; try --lr 0.025 or --beta1 0.5 or another --seed;"],
+         r"epoch \d: collapse: 100 % of samples are one digit; try --loss relativistic .* or --lr 0.025 or --beta1 0.5 or "
+         "another --seed;"],
     ),
 }  # fmt: skip
 
@@ -251,10 +253,13 @@ def test_a_slow_start_is_no_collapse():
 def test_the_advice_can_be_typed_and_leaves_out_what_the_recipe_has():
     rows = rows_of(COURSE[0])[:10]
     options = {name: findings(rows, get_recipe(name))["D has won"].split("; try ")[1] for name in RECIPES}
-    assert (
-        options["course"] == "--lr 5e-05; in a recipe of your own: a real label of 0.9, dropout in D, a loss on logits"
-    )
-    assert options["udacity"] == "--lr 0.0005 or --beta1 0.5"
+    pairs = "--loss relativistic --r1 30 --r2 30"
+    own = "in a recipe of your own: a real label of 0.9"
+    assert options["course"] == f"{pairs} or --lr 5e-05 or --loss bce; {own}, dropout in D"
+    assert options["keras"].startswith("--loss relativistic --r1 10 --r2 10 or --lr")  # pixels in [0, 1]
+    cured_course = findings(rows, cured(get_recipe("course"), r1=30))["D has won"]
+    assert cured_course.endswith(f"; try --lr 5e-05; {own}, dropout in D")
+    assert options["udacity"] == f"{pairs} or --lr 0.0005 or --beta1 0.5"
     assert options["paper-2014"] == "--lr 0.025; in a recipe of your own: a real label of 0.9"
     collapse = findings(rows, get_recipe("dcgan"))["collapse"]
     assert collapse == "100 % of samples are one digit; try --lr 5e-05 or another --seed"
