@@ -243,6 +243,11 @@ class ConvTranspose2d(_Convolution):
         self._params_gradient(patches, dy)
         return self._input_gradient(patches)
 
+    def forward_tangent(self, v: Array) -> Array:
+        """col2im(v W^T), because b doesn't move"""
+        self.x = v
+        return self.convolve_transposed(v, out=self.buffer("tangent", (len(v), *self.output_shape(v.shape[1:]))))
+
     def _params_gradient(self, patches: Array, dy: Array) -> None:
         self.xp.matmul(patches.T, self.x.reshape(-1, self.c_in), out=self.dW)  # patches.T @ x
         self.bias_gradient(dy)

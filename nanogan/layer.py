@@ -83,9 +83,10 @@ class Layer(Workspace):
     def forward_tangent(self, v: Array) -> Array:
         """How y moves if x moves along v, at the x of the last `forward`: for gradient penalties (`penalties.py`).
 
-        For layers that are linear in x between kinks. From here on `backward_params` takes v for x.
+        For layers that are linear in x between kinks: a slope that changes with x would add a term. From here on
+        `backward_params` takes v for x.
         """
-        raise InputError(f"{self}: takes no gradient penalty, because its slope changes with x, which adds a term")
+        raise InputError(f"{self}: takes no gradient penalty: it has no forward_tangent, which is for constant slopes")
 
     def bind(self, backend: Backend, dtype: Any, rng: np.random.Generator, memory: Memory) -> None:
         """Take the next slices of the network's flat vectors and fill in the initial values."""

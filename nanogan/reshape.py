@@ -109,7 +109,13 @@ class Upsample(Layer):
 
     def forward(self, x: Array, training: bool = True) -> Array:
         self.input_shape = x.shape
-        y = self.buffer("y", (len(x), *self.output_shape(x.shape[1:])))
+        return self._repeated(x, "y")
+
+    def forward_tangent(self, v: Array) -> Array:
+        return self._repeated(v, "tangent")
+
+    def _repeated(self, x: Array, name: str) -> Array:
+        y = self.buffer(name, (len(x), *self.output_shape(x.shape[1:])))
         for pixels in self._of_each_square(y):
             pixels[...] = x
         return y

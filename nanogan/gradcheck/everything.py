@@ -9,6 +9,7 @@ from __future__ import annotations
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -302,7 +303,8 @@ def run(layer: str | None = None) -> int:
         reports = every_report()
     else:
         mine = load_layer(layer)
-        reports = iter([check_layer(mine, example_shape(mine))])
+        shape = example_shape(mine)
+        reports = chain([check_layer(mine, shape)], tangent_reports([(mine, shape)]))
     rows: list[Row] = []
     for report in reports:
         print(report, flush=True)
