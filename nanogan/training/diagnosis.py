@@ -1,7 +1,8 @@
 """Whether D still teaches G: figures for the log, taken once an epoch, and the rules that read them.
 
 Losses alone don't tell. D's is small when D has won, but also while G is about to catch up; G's may look fine while it
-draws the same digit for every z. So the log also holds what comes back to G through D, and which digits G draws.
+draws the same digit for every z. So the log also holds what comes back to G through D, which digits G draws, and the
+figures of `health.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..metrics.samples import digit_shares
 from ..norm import BatchNorm
 from ..optim import Adam
 from ..recipes.recipe import Recipe
+from . import health
 from .gan_trainer import FIXED_NOISE, Trainer, generate
 from .log import COLUMNS, DIAGNOSED, Row
 
@@ -65,19 +67,38 @@ class Diagnosis:
         rng = np.random.default_rng([trainer.seed, 1])  # another stream than the run's, default_rng(seed)
         like = trainer.fixed_noise
         self.noise = [recipe.draw_noise(rng, np.empty_like(like)) for _ in range(SAMPLES // FIXED_NOISE)]
+        looked_at = rng.integers(trainer.count, size=(len(self.noise), FIXED_NOISE))
+        self.looked_at = [trainer.backend.asarray(rows) for rows in looked_at]
+        self.moves = health.Moves({"G": trainer.G, "D": trainer.D})
         self.warned = {name for n in range(len(trainer.rows)) for name in self._found(n + 1)}
 
+    def before_step(self) -> None:
+        """To be called before the last step that `figures` are to tell of: layers' moves are those since then."""
+        self.moves.mark()
+
     def figures(self) -> dict[str, float]:
-        """The log's last columns, after a step: gradient_norm, and for digits digit_entropy and top_digit_share.
+        """The log's last columns, after a step: gradient_norm, `health.py`'s, and for digits those of `digit_figures`.
 
         Waits for the device. Digits take 21 ms on one core, 0.4 % of an epoch of `vanilla`, and the norm 0.1 ms.
         """
         trainer = self.trainer
         found = {"gradient_norm": gradient_norm(trainer.backend.to_host(trainer.D.dx)[-len(trainer.z) :], trainer.loss)}
+        found |= self.moves.ratios() | self._opinions()
         if self.digits:  # 64 at a time, as many as the pictures of an epoch, so that no work array grows
             images = [generate(trainer.generator, trainer.recipe, z, trainer.fixed_labels) for z in self.noise]
             found |= digit_figures(np.concatenate(images))
         return found
+
+    def _opinions(self) -> dict[str, float]:
+        """D on `SAMPLES` training images, and on as many by G itself, not by the average of its weights."""
+        trainer = self.trainer
+        images, labels, on_device = trainer.on_device["images"], trainer.on_device.get("labels"), trainer.backend.asarray
+        asked = None if trainer.fixed_labels is None else on_device(trainer.fixed_labels)
+        reals = ((images[rows], None if labels is None else labels[rows]) for rows in self.looked_at)
+        fakes = ((trainer.G.forward(on_device(z), training=False, labels=asked), asked) for z in self.noise)
+        said_of_real = health.opinions(trainer.D, trainer.loss, reals)
+        said_of_fake = health.opinions(trainer.D, trainer.loss, fakes)
+        return health.quantiles("d_real", said_of_real) | health.quantiles("d_fake", said_of_fake)
 
     def warn(self) -> None:
         """Say on stderr what the last row shows. Each rule speaks once in a run."""

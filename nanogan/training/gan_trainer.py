@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from ..penalties import between, one_centred_penalty, zero_centred_penalty
 from ..recipes.recipe import ImageToImage, Recipe, restore
 from . import log
 from .ema import MovingAverage
+from .health import OPINIONS, move_columns
 from .old_checkpoints import upgraded
 from .trainer import BaseTrainer
 
@@ -45,7 +46,7 @@ class Trainer(BaseTrainer):
     Raises InputError if the images have another shape, hold NaN, or go beyond recipe.pixels, or the labels don't fit.
     """
 
-    columns = (*log.COLUMNS, *log.DIAGNOSED)
+    columns: Sequence[str] = (*log.COLUMNS, *log.DIAGNOSED)
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Trainer(BaseTrainer):
         images = images[: recipe.images]
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
         super().__init__(recipe, recipe.image_shape, {"images": images}, labels=self.labels, **options)
+        self.columns = (*log.COLUMNS, *log.DIAGNOSED, *OPINIONS, *move_columns({"G": self.G, "D": self.D}))
         (low, high), slack = recipe.pixels, 1e-5 * (recipe.pixels[1] - recipe.pixels[0])  # for rounding errors
         if images.min() < low - slack or images.max() > high + slack:
             raise InputError(

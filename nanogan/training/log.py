@@ -54,5 +54,10 @@ def as_csv(rows: Iterable[Row], columns: Sequence[str]) -> bytes:
     writer.writeheader()
     for row in rows:
         measured = {name: value for name, value in row.items() if name in COLUMNS or not math.isnan(value)}
-        writer.writerow({name: round(value, 6) for name, value in measured.items()})
+        writer.writerow({name: _six_digits(value) for name, value in measured.items()})
     return lines.getvalue().encode()
+
+
+def _six_digits(value: float) -> float:
+    """Behind the point; of a value below 1 its first six, as a gradient may be 1e-9."""
+    return round(value, 6) if abs(value) >= 1 or math.isnan(value) else float(f"{value:.6g}")

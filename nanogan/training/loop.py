@@ -106,12 +106,22 @@ class Reports:
     """
 
     def __init__(
-        self, trainer: BaseTrainer, folder: RunFolder, every: str | None = None, pause: str | None = None
+        self,
+        trainer: BaseTrainer,
+        folder: RunFolder,
+        every: str | None = None,
+        pause: str | None = None,
+        diagnosis: Diagnosis | None = None,
     ) -> None:
-        self.trainer, self.folder = trainer, folder
+        self.trainer, self.folder, self.diagnosis = trainer, folder, diagnosis
         self.inside, self.ends = Every(every), Every(every or pause)
         self.every_epoch = not (every or pause)
         self.restart()
+
+    def before_last_step(self) -> None:
+        """Of an epoch."""
+        if self.diagnosis:
+            self.diagnosis.before_step()
 
     def after_step(self) -> None:
         """Draw a picture in the middle of an epoch if it is time."""
@@ -165,10 +175,10 @@ def train(
             checkpoints = Checkpoints(
                 trainer, folder.checkpoint, every=checkpoint_every, allow_nonfinite=allow_nonfinite
             )
-            reports = Reports(trainer, folder, sample_every, pause)
+            reports = Reports(trainer, folder, sample_every, pause, diagnosis)
             while trainer.steps < total_steps and train_epoch(trainer, checkpoints, reports, total_steps, stop, quiet):
                 if reports.are_due(total_steps):
-                    report(trainer, checkpoints, reports, total_steps, quiet, diagnosis)
+                    report(trainer, checkpoints, reports, total_steps, quiet)
                 else:
                     checkpoints.after_step()
             if stop:
@@ -208,6 +218,8 @@ def train_epoch(
         disable=True if quiet else None,  # None: no bar where nobody watches (not a terminal)
     ) as bar:
         while trainer.steps < ends_at and not stop:
+            if trainer.steps == ends_at - 1:
+                reports.before_last_step()
             trainer.step()
             if trainer.steps < ends_at:
                 checkpoints.after_step()
@@ -224,10 +236,9 @@ def report(
     reports: Reports,
     total_steps: int,
     quiet: bool,
-    diagnosis: Diagnosis | None,
 ) -> None:
     """What the end of an epoch leaves: on the disk, and only then on the screen, which may be gone."""
-    speed = reports.images_per_second()
+    speed, diagnosis = reports.images_per_second(), reports.diagnosis
     checkpoints.check_finite()
     row = trainer.log_epoch(**(diagnosis.figures() if diagnosis else {}))
     reports.folder.write_epoch(trainer)

@@ -138,15 +138,16 @@ def test_the_device_is_read_at_the_end_of_an_epoch_only(digits, device_reads):
     trainer.step()
     assert device_reads.count == 0
     found = diagnosis.figures()
-    assert device_reads.count == 5  # the gradient, and four times 64 samples
+    assert device_reads.count == 17  # the gradient; both networks, twice; 4 batches drawn, and opinions of 8
     on_numpy = Trainer(SMALL, digits[:64], seed=0)
+    diagnosis_on_numpy = Diagnosis(on_numpy, digits=True)
     on_numpy.step()
-    assert found == Diagnosis(on_numpy, digits=True).figures()
+    assert found == diagnosis_on_numpy.figures()
 
 
 def test_pictures_of_another_size_have_no_digits():
     trainer = tiny_trainer(steps=1)
-    assert list(Diagnosis(trainer, digits=True).figures()) == ["gradient_norm"]
+    assert not any("digit" in name for name in Diagnosis(trainer, digits=True).figures())
 
 
 # ---- runs that really fail, and one that doesn't
