@@ -202,10 +202,11 @@ class ConditionalBatchNorm(ByClass, BatchNorm):
         self.xp.multiply(dy, self._over_lines(self.gamma_c / std), out=dx)
         if not self.training:
             return dx
-        through_var = self.buffer("products", dy.shape)
-        factor = (self.gamma_c * of_products).sum(axis=0) / (self.M * std * std)
-        dx -= self.xp.multiply(self.deviation, self._over_image(factor), out=through_var)
-        dx -= self._over_image((self.gamma_c * of_dy).sum(axis=0) / (self.M * std))
+        sums = ((self.gamma_c * of_image).sum(axis=0) for of_image in (of_products, of_dy))
+        through_var, through_mean = self.shard.totals(self.xp, *sums)
+        products = self.buffer("products", dy.shape)
+        dx -= self.xp.multiply(self.deviation, self._over_image(through_var / (self.M * std * std)), out=products)
+        dx -= self._over_image(through_mean / (self.M * std))
         return dx
 
     def _image_sums(self, x: Array) -> Array:

@@ -32,6 +32,7 @@ import numpy as np
 from .backend import Array, Backend, Shape, Workspace
 from .errors import InputError, ShapeError
 from .initializers import Draw, zeros
+from .workers import WHOLE, Shard
 
 
 class Declared(NamedTuple):
@@ -54,6 +55,7 @@ class Layer(Workspace):
     labels: Array
     depends_on_batch = False  # True if a row's output depends on other rows of the batch (batch statistics, packs)
     uses_labels = False  # True if it needs the class of each row: its network then sets `self.labels`, (N,)
+    shard: Shard = WHOLE  # which rows of a batch this process has
 
     def __getattr__(self, name: str) -> Array:
         """Only called if `name` was never set: a misspelled name, or a layer that isn't bound yet."""
@@ -98,6 +100,10 @@ class Layer(Workspace):
             setattr(self, name, value)
             if learned:
                 setattr(self, "d" + name, gradient)
+
+    def share(self, shard: Shard) -> None:
+        """From now on, in training, `forward` gets only these rows of each batch (`workers.py`)."""
+        self.shard = shard
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """For `pickle` and `copy.deepcopy`. A bound layer's arrays are views, which no copy of it alone could be."""

@@ -260,8 +260,8 @@ class Dropout(Layer):
         self.active = training and self.p > 0
         if not self.active:
             return x
-        shape = x.shape
-        self.scale = self.backend.fresh(lambda: self._draw(shape))
+        shape = (self.shard.whole(len(x)), *x.shape[1:])
+        self.scale = self.backend.fresh(lambda: self.shard.take(self._draw(shape)))
         return self.xp.multiply(x, self.scale, out=self.buffer("y", x.shape))
 
     def _draw(self, shape: Shape) -> Array:

@@ -19,6 +19,7 @@ from . import settings
 from .backend import NUMPY, Array, Backend, Shape
 from .errors import ArrayError, InputError, ShapeError
 from .layer import Declared, Layer, Memory
+from .workers import Shard
 
 
 def expect_layers(layers: Any) -> list[Layer]:
@@ -82,6 +83,10 @@ class Sequential(Layer):
         """The layers that use labels, also those within other layers."""
         inner = (layer.label_layers() if isinstance(layer, Sequential) else [layer] for layer in self.layers)
         return [layer for layers in inner for layer in layers if layer.uses_labels]
+
+    def share(self, shard: Shard) -> None:
+        for layer in self.layers:
+            layer.share(shard)
 
     def arrays(self) -> dict[str, Array]:
         """Every declared array as a live view, by the name that `declare` gives it."""

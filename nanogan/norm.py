@@ -15,6 +15,7 @@ from .initializers import ones, zeros
 from .layer import Declared, Layer
 from .numerics import channel_sums, channel_sums_of_products
 from .settings import check_fields
+from .workers import WHOLE, Shard
 
 
 @dataclass
@@ -55,8 +56,15 @@ class BatchNorm(Layer):
             raise ShapeError(f"{self}: expected inputs whose last axis has {self.channels} channels, got {input_shape}")
         return input_shape
 
+    def share(self, shard: Shard) -> None:
+        """Sums are those of all rows, so that M, mean, var, dgamma and dbeta mean the same however many processes."""
+        self.shard = WHOLE if shard.own_statistics else shard
+        if not self.shard.is_whole:  # a GPU's kernels add up their own rows alone
+            for method in ("_normalise", "_params_gradient", "_input_gradient"):
+                vars(self).pop(method, None)
+
     def forward(self, x: Array, training: bool = True) -> Array:
-        self.training, self.M = training, x.size // self.channels
+        self.training, self.M = training, self.shard.whole(x.size // self.channels)
         if training and self.M < 2:
             raise InputError(f"{self}: one value per channel has no variance; train on batches of 2 or more")
         return self._normalise(x)
@@ -71,7 +79,7 @@ class BatchNorm(Layer):
 
     def _use_statistics(self, x: Array) -> None:
         """x - mean and std, kept for the rest of the pass; in training, the running averages follow."""
-        mean = self._sums(x) / self.M if self.training else self.running_mean
+        mean = self.shard.sum(self._sums(x)) / self.M if self.training else self.running_mean
         deviation = self.deviation = self.buffer("deviation", x.shape)
         self.xp.subtract(x, self._over_image(mean), out=deviation)
         var = self._var(deviation) if self.training else self.running_var
@@ -83,7 +91,7 @@ class BatchNorm(Layer):
 
     def _var(self, deviation: Array) -> Array:
         """The mean of deviation^2. (mean(x^2) - mean^2 would save a pass but lose the digits of a small var.)"""
-        return channel_sums_of_products(self.xp, deviation, deviation) / self.M
+        return self.shard.sum(channel_sums_of_products(self.xp, deviation, deviation)) / self.M
 
     def _sums(self, x: Array, out: Array | None = None) -> Array:
         return channel_sums(x, work=self.buffer("sums over the batch", x.shape[1:]), out=out)
@@ -126,6 +134,7 @@ class BatchNorm(Layer):
         dx = self.buffer("dx", dy.shape)
         if not self.training:
             return self.xp.multiply(dy, self._over_image(self.gamma / self.std), out=dx)
+        dgamma, dbeta = self.shard.totals(self.xp, dgamma, dbeta)
         self.xp.multiply(self.deviation, self._over_image(dgamma / (self.M * self.std)), out=dx)
         self.xp.subtract(dy, dx, out=dx)
         dx -= self._over_image(dbeta / self.M)

@@ -23,6 +23,7 @@ ORDER = [
     "backend",
     "backend_cupy",
     "backends",
+    "workers",
     "book",
     "recipes",
     "io",

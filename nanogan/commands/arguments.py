@@ -21,6 +21,7 @@ from ..backend import BACKENDS
 from ..data.pictures import FITS, is_colour
 from ..errors import InputError
 from ..io.streams import Forgiving, say, warn
+from ..parallel.world import leave, world
 from .interrupt import INTERRUPTED, without_interrupts
 
 
@@ -179,6 +180,17 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N|Ns",
         help="draw a picture every N steps, or N seconds (default: after every epoch, or 2s if they are shorter)",
     )
+    parser.add_argument(
+        "--batch-norm",
+        type=one_of(STATISTICS),
+        help="with mpiexec: statistics of the whole batch (default), or of each process's own rows (local)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=rate,
+        metavar="S",
+        help="with mpiexec: seconds to wait for a process that hangs (default: 120)",
+    )
     parser.add_argument("--allow-nonfinite", action="store_true", help="go on if a NaN or infinity arises")
     parser.add_argument(
         "--quiet", action="store_true", help="print nothing but the seed, if it was chosen, warnings and errors"
@@ -205,7 +217,7 @@ def complete(
             except argparse.ArgumentTypeError as error:
                 raise InputError(f"config.json: its {name} {error}; give --{name.replace('_', '-')}") from None
     if args.seed is None:
-        args.seed = choose_seed()
+        args.seed = world().broadcast(choose_seed())
         say(f"seed {args.seed}")
 
 
@@ -214,6 +226,7 @@ def precision(text: str) -> str:
     return _checked(str, text, ("float32", "float64").__contains__, "float32 or float64")
 
 
+STATISTICS = ("whole", "local")
 FILLED_IN: dict[str, Callable[[str], Any]] = {
     "epochs": positive_int,
     "steps": positive_int,
@@ -229,6 +242,7 @@ FILLED_IN: dict[str, Callable[[str], Any]] = {
     "invert": switch,
     "checkpoint_every": interval,
     "sample_every": interval,
+    "batch_norm": one_of(STATISTICS),
 }
 """The arguments that `complete` fills in, and what checks each."""
 
@@ -244,13 +258,14 @@ def errors_in_one_line(program: str, *, smaller: str = "--batch-size") -> Iterat
 
     What the command prints is dropped where nobody can read it. smaller: the option that memory depends on.
     """
+    workers = world()
     before = signal.getsignal(signal.SIGINT)  # which may end the process at once: now there are files to clean up
     catches = callable(before) and threading.current_thread() is threading.main_thread()
     if catches:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if before is not signal.default_int_handler:  # a program of nanogan's own
             sys.excepthook = without_interrupts
-    stdout, stderr = Forgiving(sys.stdout), Forgiving(sys.stderr)
+    stdout, stderr = (Forgiving(None if workers.rank else stream) for stream in (sys.stdout, sys.stderr))
     message, status = "", 0
     with redirect_stdout(stdout), redirect_stderr(stderr):
         try:
@@ -263,8 +278,12 @@ def errors_in_one_line(program: str, *, smaller: str = "--batch-size") -> Iterat
             message, status = f"{error.filename}: {error.strerror}" if error.filename else str(error), 2
         except KeyboardInterrupt:
             message, status = "interrupted", INTERRUPTED
+        except SystemExit as end:
+            if workers.size == 1 or not end.code:
+                raise
+            status = int(end.code)
         finally:
-            if status:
+            if message:
                 warn(f"{program}: error: {in_one_line(message)}" if status == 2 else message)
             stdout.settle()
             if stdout.trouble:
@@ -272,6 +291,8 @@ def errors_in_one_line(program: str, *, smaller: str = "--batch-size") -> Iterat
             stderr.settle()
             if catches:
                 signal.signal(signal.SIGINT, before)
+    if status and workers.size > 1:
+        leave(workers, status, in_one_line(message))
     if status:
         raise SystemExit(status)
 

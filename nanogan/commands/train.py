@@ -39,7 +39,7 @@ SIZES = (28, 32, 64)
 """The size of pictures that can't be drawn as large as they are is the largest of these that enlarges none of them."""
 LARGEST = 128
 """The size up to which pictures stay as large as they are: beyond, a step takes seconds on a CPU."""
-NOT_SAVED = ("resume", "allow_change", "quiet", "out", "run", "smaller", "no_graph")
+NOT_SAVED = ("resume", "allow_change", "patience", "quiet", "out", "run", "smaller", "no_graph")
 """What doesn't belong to the run itself."""
 
 
@@ -181,13 +181,22 @@ def size_for(args: argparse.Namespace, natural: Shape) -> int:
 
 
 def begin(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> int:
-    """Make the folder, take up the run that it holds, if any, and keep the arguments. How many steps make it whole."""
+    """Make the folder, take up the run that it holds, if any, and keep the arguments. How many steps make it whole.
+
+    Of several processes, only rank 0 does: the others follow it in `finish`.
+    """
+    from ..parallel.run import hand_out, join, take_up
     from ..training.loop import steps_in_all
 
+    workers = join(trainer, own_statistics=args.batch_norm == "local", patience=args.patience)
+    if workers.rank:
+        take_up(workers, trainer, allow_change=args.allow_change)
+        return 0
     folder.create()
     try:
         if folder.checkpoint.exists():
             trainer.load(folder.checkpoint, allow_change=args.allow_change)
+        hand_out(workers, folder.checkpoint)
         total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
         config = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
         if args.data is not None:
@@ -212,12 +221,17 @@ def finish(
     diagnosis: Diagnosis | None = None,
 ) -> int:
     """Train, and say how to go on where Ctrl-C came first. The exit status."""
+    from ..parallel.run import follow
     from ..training.loop import PAUSE, train
 
+    if trainer.workers.rank:
+        follow(trainer)
+        return 0
     options = {"checkpoint_every": args.checkpoint_every, "sample_every": args.sample_every, "pause": PAUSE}
     options |= {"quiet": args.quiet, "allow_nonfinite": args.allow_nonfinite, "diagnosis": diagnosis}
     try:
         if train(trainer, folder, total_steps, **options):
+            trainer.workers.announce("")
             return 0
         warn(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}")
     except KeyboardInterrupt:

@@ -107,6 +107,7 @@ class ImageToImageTrainer(BaseTrainer):
         fake_pair = concat_channels(D, "fake pair", condition, fake)
         d_loss, real_logits, fake_logits = discriminator_gradients(D, loss, real_pair, fake_pair)
         d_real, d_fake = (loss.mean_probability(logits) for logits in (real_logits, fake_logits))
+        self.shard.mean(D.grads)
         self.optimizers["D"].step()
         adversarial, l1 = paired_generator_gradients(
             G,
@@ -119,6 +120,7 @@ class ImageToImageTrainer(BaseTrainer):
             l1_weight=recipe.l1_weight,
             adversarial_weight=recipe.adversarial_weight,
         )
+        self.shard.mean(G.grads)
         self.optimizers["G"].step()
         return d_loss, recipe.adversarial_weight * adversarial + recipe.l1_weight * l1, d_real, d_fake
 

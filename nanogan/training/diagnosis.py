@@ -82,8 +82,7 @@ class Diagnosis:
         Waits for the device. Digits take 21 ms on one core, 0.4 % of an epoch of `vanilla`, and the norm 0.1 ms.
         """
         trainer = self.trainer
-        found = {"gradient_norm": gradient_norm(trainer.backend.to_host(trainer.D.dx)[-len(trainer.z) :], trainer.loss)}
-        found |= self.moves.ratios() | self._opinions()
+        found = {"gradient_norm": trainer.gradient_norm()} | self.moves.ratios() | self._opinions()
         if self.digits:  # 64 at a time, as many as the pictures of an epoch, so that no work array grows
             images = [generate(trainer.generator, trainer.recipe, z, trainer.fixed_labels) for z in self.noise]
             found |= digit_figures(np.concatenate(images))
@@ -117,17 +116,6 @@ class Diagnosis:
 
 
 # ---- figures
-
-
-def gradient_norm(dx: Array, loss: Loss) -> float:
-    """The mean over the batch of |d(a sample's loss_G)/d(that sample)|, Euclidean over its pixels.
-
-    dx: d(loss_G)/d(samples), (N, ...), on the host, as it leaves D and enters G: per unit of the recipe's own pixels,
-    D in training mode. Where loss_G is a mean over the batch, dx holds 1/N of each sample's own gradient, which is made
-    up for, so batches of any size compare. 0 means that G learns nothing, however large its loss.
-    """
-    norms = np.linalg.norm(dx.reshape(len(dx), -1).astype(np.float64), axis=1)
-    return float(norms.sum() if loss.reduction == "mean" else norms.mean())
 
 
 def digit_figures(images: Array) -> dict[str, float]:

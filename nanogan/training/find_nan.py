@@ -16,6 +16,7 @@ from typing import Any
 from ..backend import Array
 from ..layer import Layer
 from ..network import Network, Sequential
+from ..workers import ALONE
 from .trainer import BaseTrainer
 
 
@@ -48,6 +49,7 @@ def explain(trainer: BaseTrainer, checkpoint: Path) -> str:
 def _repeat(trainer: BaseTrainer, checkpoint: Path, last: int) -> str:
     """What was wrong first on the way from the checkpoint to step `last`."""
     trainer.load(checkpoint)
+    trainer.share(ALONE)  # the whole batch is here; the other workers wait
     trainer.advance = trainer.compute  # a replayed step can't be looked into
     with watched(trainer.G, "G"), watched(trainer.D, "D"):
         while trainer.steps < last:

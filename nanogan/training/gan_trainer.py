@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..gan import discriminator_gradients, generator_gradients
 from ..io import checkpoint, plots
 from ..layer import Layer
+from ..losses import Loss
 from ..network import Network, Sequential
 from ..optim import SGD
 from ..penalties import between, one_centred_penalty, zero_centred_penalty
@@ -27,7 +28,7 @@ from . import log
 from .ema import MovingAverage
 from .health import OPINIONS, move_columns
 from .old_checkpoints import upgraded
-from .trainer import BaseTrainer
+from .trainer import BaseTrainer, together
 
 FIXED_NOISE = 64
 """How many pictures are drawn after every epoch, always from the same noise."""
@@ -101,6 +102,7 @@ class Trainer(BaseTrainer):
             d_loss = d_loss * 0.5
         for penalty in self._penalties(real, fake, labels, fake_labels):
             d_loss = d_loss + penalty
+        self.shard.mean(D.grads)
         if not recipe.simultaneous:
             D_optimizer.step()
             if not recipe.same_fake:
@@ -109,6 +111,7 @@ class Trainer(BaseTrainer):
             g_loss = pair_generator_gradients(G, D, loss, real, fake, labels=labels, fake_labels=fake_labels)
         else:
             g_loss = generator_gradients(G, D, loss, fake, labels=fake_labels)
+        self.shard.mean(G.grads)
         if recipe.simultaneous:
             D_optimizer.step()
         G_optimizer.step()
@@ -124,7 +127,7 @@ class Trainer(BaseTrainer):
         if recipe.r2:
             yield zero_centred_penalty(D, fake, recipe.r2, fake_labels)
         if recipe.gradient_penalty:
-            shares = self.backend.fresh(lambda: self.rng.random(len(real), dtype=real.dtype))
+            shares = self.backend.fresh(lambda: self.shard.take(self.rng.random(len(self.z), dtype=real.dtype)))
             yield one_centred_penalty(D, between(D, real, fake, shares), recipe.gradient_penalty, labels)
 
     def _ema_weight(self) -> Array:
@@ -150,8 +153,8 @@ class Trainer(BaseTrainer):
 
     def draw(self) -> tuple[Array, Array | None]:
         """What G makes of a fresh batch of z, and the classes that it was asked for, if it knows any."""
-        z = self.backend.fresh(lambda: self.recipe.draw_noise(self.rng, self.z))
-        labels = None if self.labels is None else self.backend.fresh(self._draw_labels)
+        z = self.backend.fresh(lambda: self.shard.take(self.recipe.draw_noise(self.rng, self.z)))
+        labels = None if self.labels is None else self.backend.fresh(lambda: self.shard.take(self._draw_labels()))
         return self.G.forward(z, labels=labels), labels
 
     def next_labels(self, rows: Array) -> Array | None:
@@ -166,6 +169,12 @@ class Trainer(BaseTrainer):
     def sample(self) -> Array:
         """What the generator makes of the fixed noise, on the host: (64, *image_shape), in [0, 1]; or of each class."""
         return generate(self.generator, self.recipe, self.fixed_noise, self.fixed_labels)
+
+    @together
+    def gradient_norm(self) -> float:
+        """The mean norm of what the last step told G of each of its images (`gradient_norm`), over the whole batch."""
+        own = gradient_norm(self.backend.to_host(self.D.dx)[-self.shard.count :], self.loss)
+        return float(self.shard.means(np, np.float64(own))[0])
 
     def draw_curves(self, path: Path) -> None:
         one_term = self.recipe.mean_of_terms or self.loss.compares
@@ -216,6 +225,17 @@ def generate(G: Network, recipe: Recipe | ImageToImage, z: Array, labels: Array 
             fake = G.forward(G.backend.asarray(z[rows]), training=False, labels=of_rows)
             images[rows] = (G.backend.to_host(fake) - black) / (white - black)
     return images
+
+
+def gradient_norm(dx: Array, loss: Loss) -> float:
+    """The mean over the batch of |d(a sample's loss_G)/d(that sample)|, Euclidean over its pixels.
+
+    dx: d(loss_G)/d(samples), (N, ...), on the host, as it leaves D and enters G: per unit of the recipe's own pixels,
+    D in training mode. Where loss_G is a mean over the batch, dx holds 1/N of each sample's own gradient, which is made
+    up for, so batches of any size compare. 0 means that G learns nothing, however large its loss.
+    """
+    norms = np.linalg.norm(dx.reshape(len(dx), -1).astype(np.float64), axis=1)
+    return float(norms.sum() if loss.reduction == "mean" else norms.mean())
 
 
 def load_generator(path: str | Path, *, layers: Mapping[str, type] = MappingProxyType({})) -> tuple[Network, Recipe]:

@@ -83,6 +83,7 @@ class Checkpoints:
     def save(self) -> None:
         """Write the checkpoint, if all is good."""
         if self.check_finite():
+            self.trainer.expect_same_bits()
             self.trainer.save(self.path)
         self.every.restart()
 

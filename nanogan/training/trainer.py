@@ -7,10 +7,12 @@ up again; what it leaves on the disk, and the progress bar, are in `run_folder.p
 
 from __future__ import annotations
 
+import functools
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,14 +20,30 @@ from ..backend import NUMPY, Array, Backend, Shape
 from ..data.batches import Batches
 from ..errors import InputError
 from ..io import checkpoint
-from ..network import Network
+from ..network import Network, Sequential
+from ..norm import BatchNorm
 from ..recipes.recipe import ImageToImage, Recipe, own_classes
+from ..reshape import Pack
 from ..settings import float_type, generator, setting
+from ..workers import ALONE, Shard, Workers
 from . import log
 from .state import State
 
 SHOWN = {"d_loss": "D {:.2f}", "g_loss": "G {:.2f}", "d_real": "D(x) {:.2f}", "d_fake": "D(G(z)) {:.2f}"}
 """What the line of an epoch shows of its row."""
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def together(method: Method) -> Method:
+    """Mark a method of a trainer that all workers run at once, when rank 0 does."""
+
+    @functools.wraps(method)
+    def call(self: BaseTrainer, *args: Any) -> Any:
+        self.workers.announce(method.__name__)
+        return method(self, *args)
+
+    return call  # type: ignore[return-value]
 
 
 class BaseTrainer(State):
@@ -77,15 +95,41 @@ class BaseTrainer(State):
         data |= {} if labels is None else {"labels": labels}
         self.data_digest = checkpoint.digest(data)[:16]
         self.on_device = {name: backend.asarray(images) for name, images in data.items()}
-        self.batch = {
-            name: backend.xp.empty((self.batches.batch_size, *array.shape[1:]), dtype=array.dtype)
-            for name, array in data.items()
-        }
         self.steps = 0
         self.seconds = 0.0
         self.rows: list[log.Row] = []
         self.sums = backend.xp.zeros(4)  # of d_loss, g_loss, d_real, d_fake since the epoch began; on the device
-        self.advance = backend.repeatable(self.compute)
+        self.share(ALONE)
+
+    def share(self, workers: Workers, *, own_statistics: bool = False) -> None:
+        """From now on, compute this worker's rows of every batch alone (`workers.py`), with work arrays for as many.
+
+        own_statistics: BatchNorm takes those of its own rows; else they are those of the whole batch.
+        Raises InputError if the batch, or a layer that sees all of it, can't be shared out.
+        """
+        self.workers = workers
+        pack = math.prod(layer.size for layer in self.recipe.discriminator if isinstance(layer, Pack))
+        self.shard = Shard(workers, self.batches.batch_size, pack=pack, own_statistics=own_statistics)
+        for network in (self.G, self.D):
+            if workers.size > 1:
+                _expect_shareable(network)
+            network.share(self.shard)
+        if workers.size > 1 and self.loss.reduction != "mean":
+            raise InputError(f"{self.loss!r} adds up a batch, which several processes share out; choose its mean")
+        self.batch = {
+            name: self.backend.xp.empty((self.shard.count, *array.shape[1:]), dtype=array.dtype)
+            for name, array in self.on_device.items()
+        }
+        self.advance = self.backend.repeatable(self.compute) if self.shard.is_whole else self.compute
+
+    @together
+    def expect_same_bits(self) -> None:
+        """Raise InputError, on rank 0, unless all workers stand at the same numbers, by SHA-256. Alone, for free."""
+        if not self.shard.is_whole:
+            arrays = {name: self.backend.to_host(array) for name, array in self.arrays().items()}
+            draws = {"rng": np.array(str(self.rng.bit_generator.state))}
+            found = checkpoint.digest({**arrays, **draws})[:16]
+            self.workers.expect_equal({"numbers": f"numbers with SHA-256 {found} after step {self.steps}"})
 
     # ---- training
 
@@ -93,6 +137,7 @@ class BaseTrainer(State):
     def epoch_is_over(self) -> bool:
         return self.steps % self.batches.steps_per_epoch == 0
 
+    @together
     def step(self) -> None:
         """One update of D and one of G."""
         started = time.perf_counter()
@@ -111,8 +156,11 @@ class BaseTrainer(State):
 
     def compute(self) -> None:
         """What a step computes, on the device alone: a GPU replays it. See `Backend.repeatable` for what it may do."""
-        for position, value in enumerate(self._update()):
+        for position, value in enumerate(self.shard.means(self.backend.xp, *self._update())):
             self.sums[position] += value
+        if self.shard.own_statistics:
+            for network in (self.G, self.D):  # the running ones are the mean of the workers' own
+                self.shard.mean(network.state)
 
     def follow_schedule(self) -> None:
         """Set what the coming step's number decides, like the learning rate."""
@@ -130,8 +178,8 @@ class BaseTrainer(State):
         raise NotImplementedError(f"{type(self).__name__} has no draw_curves")
 
     def next_rows(self) -> Array:
-        """Which examples come next: their indices (batch_size,), on the device."""
-        return self.backend.fresh(self.batches.next)
+        """Which examples come next: the indices of this worker's, on the device; alone, (batch_size,)."""
+        return self.backend.fresh(lambda: self.shard.take(self.batches.next()))
 
     def next_batch(self, name: str, rows: Array) -> Array:
         """These examples of one of the arrays that are trained on."""
@@ -153,6 +201,15 @@ class BaseTrainer(State):
         row = log.complete({**now, **self.means(), **diagnosed}, self.columns)
         self.rows = [*(old for old in self.rows if old["epoch"] != row["epoch"]), row]
         return row
+
+
+def _expect_shareable(network: Sequential) -> None:
+    """Raise InputError if a layer mixes the rows of a batch in a way that several workers can't do together."""
+    for layer in network.layers:
+        if isinstance(layer, Sequential):
+            _expect_shareable(layer)
+        elif layer.depends_on_batch and not isinstance(layer, (BatchNorm, Pack)):
+            raise InputError(f"{layer!r} looks at the whole batch, which several processes share out; train in one")
 
 
 def _finite(name: str, images: Array) -> Array:
