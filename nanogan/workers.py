@@ -7,6 +7,7 @@ workers that talk to each other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .backend import Array
@@ -19,6 +20,7 @@ class Workers:
     rank = 0
     """Which of the workers this is. Rank 0 decides, writes and speaks."""
     size = 1
+    names: Sequence[str] = ("this process",)
 
     def sum(self, array: Array) -> Array:
         """`array`, in which each value has become its sum over the workers, added in the order of their ranks."""
@@ -32,8 +34,16 @@ class Workers:
         """Every worker's value, in the order of their ranks."""
         return [value]
 
-    def expect_equal(self, value: dict[str, str]) -> None:
-        """On rank 0: raise InputError, naming workers and texts, unless every worker has the same text by each name."""
+    def expect_equal(self, texts: dict[str, str]) -> None:
+        """On rank 0: raise InputError, naming who differs in what, unless every worker has the same texts."""
+        differing = [
+            f"{name} has {theirs.get(key)}, {self.names[0]} has {ours}"
+            for name, theirs in zip(self.names, self.gather(texts), strict=True)
+            for key, ours in texts.items()
+            if theirs.get(key) != ours
+        ]
+        if differing and self.rank == 0:
+            raise InputError(f"the processes don't train the same: {'; '.join(differing)}")
 
     def announce(self, method: str) -> None:
         """On rank 0: let the others, who wait for it, call this method of their trainer. "": nothing more comes."""

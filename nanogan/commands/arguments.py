@@ -309,4 +309,6 @@ def how_to_resume() -> str:
         start = ["python", "-m", "nanogan"]
     else:
         start = ["python", program] if program.endswith(".py") else [Path(program).name]
+    if world().size > 1:
+        start[:1] = ["mpiexec", "-n", str(world().size), "python", "-m", "mpi4py"]
     return shlex.join([*start, *(argument for argument in arguments if argument != "--resume"), "--resume"])

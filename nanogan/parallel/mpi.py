@@ -85,18 +85,6 @@ class MPIWorkers(Workers):
         self._wait(self.communicator.Iallgatherv(own, [received, lengths.tolist()]))
         return [pickle.loads(part.tobytes()) for part in np.split(received, lengths.cumsum()[:-1])]
 
-    def expect_equal(self, value: dict[str, str]) -> None:
-        everybody = self.gather(value)
-        if self.rank == 0:
-            differing = [
-                f"{name} has {theirs.get(key)}, but {self.names[0]} {ours}"
-                for name, theirs in zip(self.names, everybody, strict=True)
-                for key, ours in value.items()
-                if theirs.get(key) != ours
-            ]
-            if differing:
-                raise InputError(f"the processes differ: {'; '.join(differing)}")
-
     # ---- what rank 0 decides, and what happens if somebody doesn't answer
 
     def announce(self, method: str) -> None:

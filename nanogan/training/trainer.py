@@ -158,9 +158,10 @@ class BaseTrainer(State):
         """What a step computes, on the device alone: a GPU replays it. See `Backend.repeatable` for what it may do."""
         for position, value in enumerate(self.shard.means(self.backend.xp, *self._update())):
             self.sums[position] += value
-        if self.shard.own_statistics:
-            for network in (self.G, self.D):  # the running ones are the mean of the workers' own
-                self.shard.mean(network.state)
+        if self.shard.own_statistics:  # then the running ones are the mean of the workers' own
+            for name, array in self.arrays().items():
+                if name.endswith(".state"):
+                    self.shard.mean(array)
 
     def follow_schedule(self) -> None:
         """Set what the coming step's number decides, like the learning rate."""

@@ -19,7 +19,7 @@ from nanogan.recipes.cures import cured
 from nanogan.recipes.mnist import RECIPES, get_recipe
 from nanogan.reshape import Flatten, Reshape
 from nanogan.training.diagnosis import Diagnosis, digit_figures, findings
-from nanogan.training.gan_trainer import gradient_norm, Trainer
+from nanogan.training.gan_trainer import Trainer, gradient_norm
 from nanogan.training.log import complete
 from nanogan.training.loop import train
 from nanogan.training.run_folder import RunFolder
