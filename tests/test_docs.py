@@ -41,10 +41,11 @@ LONG = ("gradcheck", "evaluate", "break", "pytest", "benchmarks")  # each has te
 
 def run(command: str, cwd: Path) -> subprocess.CompletedProcess:
     """A README command with this Python; training is cut to a few steps."""
-    words = shlex.split(command)
-    assert Path(words[0]).name == "python"
-    words = [sys.executable, *(str(ROOT / word) if word.startswith("examples/") else word for word in words[1:])]
-    if words[1].endswith(("mnist_gan.py", "image_to_image.py")) and "--list" not in words:
+    words = [str(ROOT / word) if word.startswith("examples/") else word for word in shlex.split(command)]
+    assert Path(words[0]).name in ("python", "mpiexec")
+    programs = {"python": sys.executable, "mpiexec": str(Path(sys.executable).parent / "mpiexec")}
+    words = [programs.get(Path(word).name, word) for word in words]
+    if any(word.endswith(("mnist_gan.py", "image_to_image.py")) for word in words) and "--list" not in words:
         if "--epochs" in words:
             del words[words.index("--epochs") : words.index("--epochs") + 2]
         words += ["--steps", "4" if "--resume" in words else "2"]

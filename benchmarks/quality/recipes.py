@@ -3,6 +3,7 @@
     python -m benchmarks.quality.recipes                 all recipes and seeds that quality.json doesn't have yet
     python -m benchmarks.quality.recipes --recipe vanilla --seeds 3
     python -m benchmarks.quality.recipes --recipe paper-2014 --seeds 1 --every 10      a curve: judged every 10 epochs
+    python -m benchmarks.quality.recipes --backend cupy --workers 4    four seeds at a time, each on a GPU of its own
     python -m benchmarks.quality.recipes --table                    print the table of what is there
     python -m benchmarks.quality.recipes --time         a step of every recipe, on a machine that does nothing else
 
@@ -17,13 +18,17 @@ import argparse
 import json
 import os
 import platform
+import queue
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nanogan.backend import BACKENDS
 from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int
 from nanogan.commands.doctor import blas_kernel
 from nanogan.data.images import load_mnist
@@ -35,6 +40,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "quality.json"
 SEEDS = {"nanogan": 5, "paper-2014": 1}  # of the others, 3
 NOISE_SEED = 1
+SAVING = threading.Lock()
 
 
 def judge(checkpoint: Path) -> dict[str, Any]:
@@ -44,20 +50,37 @@ def judge(checkpoint: Path) -> dict[str, Any]:
     return evaluate_samples(generate(G, recipe, z))
 
 
-def train(recipe: str, seed: int, folder: Path, epochs: int | None) -> dict[str, float]:
-    """Train to `epochs` (None: the recipe's length), from where the folder's run stands. The last row of its log."""
+def train(
+    recipe: str, seed: int, folder: Path, epochs: int | None, backend: str, place: int | None
+) -> dict[str, float]:
+    """Train to `epochs` (None: the recipe's length), from where the folder's run stands. The last row of its log.
+
+    place: the number of the GPU to use; None: any.
+    """
     begun = (folder / "checkpoint.npz").exists()
     length = ["--epochs", str(epochs)] if epochs else []
     command = [sys.executable, "examples/mnist_gan.py", "--recipe", recipe, "--seed", str(seed), "--out", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if place is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = str(place)
     subprocess.run(
-        [*command, *length, "--quiet", *(["--resume"] if begun else [])], cwd=ROOT, env=environment, check=True
+        [*command, *length, "--backend", backend, "--quiet", *(["--resume"] if begun else [])],
+        cwd=ROOT,
+        env=environment,
+        check=True,
     )
     log = np.genfromtxt(folder / "log.csv", delimiter=",", names=True)
     return {name: float(np.atleast_1d(log[name])[-1]) for name in ("epoch", "step", "seconds")}
 
 
-def measure(recipe: str, seed: int, every: int | None, epochs: int | None) -> None:
+def measure(
+    recipe: str,
+    seed: int,
+    every: int | None,
+    epochs: int | None,
+    backend: str = "numpy",
+    place: int | None = None,
+) -> None:
     """Make one row of the table, or go on with it. With `every`, its scores on the way are kept as a curve."""
     folder = ROOT / "runs" / "quality" / f"{recipe}-{seed}"
     row: dict[str, Any] = next(
@@ -67,11 +90,11 @@ def measure(recipe: str, seed: int, every: int | None, epochs: int | None) -> No
     for stop in [*(range(every, last, every) if every and last else []), last]:
         if any(point["epoch"] >= (stop or 0) for point in row["curve"]):
             continue
-        reached = train(recipe, seed, folder, stop)
+        reached = train(recipe, seed, folder, stop, backend, place)
         scores = judge(folder / "checkpoint.npz")
         point = {**reached, "fd_mnist": scores["fd_mnist"], "parzen": scores["parzen"]}
         row = {"recipe": recipe, "seed": seed, **reached, "scores": scores, "curve": [*row["curve"], point]}
-        save_row({**row, "machine": machine()})
+        save_row({**row, "machine": {**machine(), "backend": backend}})
         print(f"{recipe}, seed {seed}: {json.dumps(point)}", flush=True)
 
 
@@ -102,9 +125,27 @@ def save_results(**changed: Any) -> None:
 
 def save_row(row: dict[str, Any]) -> None:
     """Put a row into quality.json at once, so that nothing is lost where the script is stopped."""
-    others = [old for old in load_results()["rows"] if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"])]
-    rows = sorted([*others, row], key=lambda row: (list(RECIPES).index(row["recipe"]), row["seed"]))
-    save_results(rows=rows)
+    with SAVING:
+        others = [old for old in load_results()["rows"] if (old["recipe"], old["seed"]) != (row["recipe"], row["seed"])]
+        rows = sorted([*others, row], key=lambda row: (list(RECIPES).index(row["recipe"]), row["seed"]))
+        save_results(rows=rows)
+
+
+def measure_all(jobs: list[tuple[str, int, int | None, int | None]], backend: str, workers: int) -> None:
+    """`measure` each; with several workers so many at a time, on a GPU each."""
+    places: queue.Queue[int | None] = queue.Queue()
+    for place in range(workers):
+        places.put(place if workers > 1 else None)
+
+    def one(job: tuple[str, int, int | None, int | None]) -> None:
+        place = places.get()
+        try:
+            measure(*job, backend, place)
+        finally:
+            places.put(place)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(one, jobs))  # so that what fails is raised here
 
 
 def machine() -> dict[str, Any]:
@@ -168,6 +209,10 @@ def main() -> None:
     )
     parser.add_argument("--every", type=positive_int, metavar="N", help="judge every N epochs, too")
     parser.add_argument("--epochs", type=positive_int, metavar="N", help="instead of the published length")
+    parser.add_argument("--backend", choices=BACKENDS, default="numpy", help="where to train (default: numpy)")
+    parser.add_argument(
+        "--workers", type=positive_int, default=1, metavar="N", help="train N seeds at a time, each on a GPU of its own"
+    )
     parser.add_argument("--time", action="store_true", help="time a step of every recipe instead of training it")
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
     args = parser.parse_args()
@@ -175,9 +220,9 @@ def main() -> None:
         if args.time:
             save_results(step_ms=time_steps())
         elif not args.table:
-            for recipe in args.recipe:
-                for seed in range(args.seeds or SEEDS.get(recipe, 3)):
-                    measure(recipe, seed, args.every, args.epochs)
+            seeds = {recipe: range(args.seeds or SEEDS.get(recipe, 3)) for recipe in args.recipe}
+            jobs = [(recipe, seed, args.every, args.epochs) for recipe in args.recipe for seed in seeds[recipe]]
+            measure_all(jobs, args.backend, args.workers)
         print(table(load_results()["rows"]))
 
 
