@@ -231,7 +231,6 @@ def finish(
     options |= {"quiet": args.quiet, "allow_nonfinite": args.allow_nonfinite, "diagnosis": diagnosis}
     try:
         if train(trainer, folder, total_steps, **options):
-            trainer.workers.announce("")
             return 0
         warn(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}")
     except KeyboardInterrupt:

@@ -184,6 +184,7 @@ def train(
                     checkpoints.after_step()
             if stop:
                 checkpoints.save()
+            trainer.workers.announce("")  # pictures need rank 0 alone
         if trainer.rows:
             try:
                 folder.write_pictures(trainer)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from small_gans import RECIPES, make
 
 from nanogan.io import checkpoint
 
-pytest.importorskip("mpi4py", reason="several processes need the extra mpi")
+if find_spec("mpi4py") is None:  # not imported here, where it would start MPI in the process of all tests
+    pytest.skip("several processes need the extra mpi", allow_module_level=True)
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
 EXAMPLE = str(ROOT / "examples" / "mnist_gan.py")
 PYTHON = (sys.executable, "-m", "mpi4py")

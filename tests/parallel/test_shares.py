@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import double
 import numpy as np
 import pytest
 from small_gans import BATCH, RECIPES, make
@@ -53,6 +54,14 @@ def test_20_steps_are_those_of_one_process(name: str, size: int) -> None:
         for array, same in zip(numbers(first).values(), numbers(other).values(), strict=True):
             np.testing.assert_array_equal(array, same)
         assert other.rng.bit_generator.state == first.rng.bit_generator.state
+
+
+def test_on_a_gpu_batch_norm_adds_up_the_workers_too() -> None:
+    """Its kernels know of their own rows alone, so the plain formulas take their place."""
+    backend = double.backend()
+    whole = alone("normed", 3)
+    for name, array in train(lambda: make("normed", backend=backend), 2, 3)[1].arrays().items():
+        np.testing.assert_allclose(backend.to_host(array), whole.arrays()[name], rtol=1e-12, atol=1e-12, err_msg=name)
 
 
 def test_a_draw_or_a_sum_that_is_not_shared_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
