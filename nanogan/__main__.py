@@ -8,7 +8,18 @@ from pathlib import Path
 
 from .commands.arguments import Parser, errors_in_one_line
 
-COMMANDS = ("train", "sample", "evaluate", "translate", "gradcheck", "explain", "learn", "breaks", "doctor", "gpu_check")
+COMMANDS = (
+    "train",
+    "sample",
+    "evaluate",
+    "translate",
+    "gradcheck",
+    "explain",
+    "learn",
+    "breaks",
+    "doctor",
+    "gpu_check",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

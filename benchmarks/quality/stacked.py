@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=positive_int, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
     args = parser.parse_args()
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"real": real(), "rows": []}
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"real": real(), "rows": []}
     with errors_in_one_line(parser.prog):
         for seed in [] if args.table else range(args.seeds):
             if (seed, args.minutes) not in {(row["seed"], row["minutes"]) for row in found["rows"]}:

@@ -99,10 +99,10 @@ class Recorded(KeepsLosses, Trainer):
         self.drawn: list[Array] = []
         super().step()
 
-    def noise(self) -> Array:
-        z = super().noise()
+    def draw(self) -> tuple[Array, Array | None]:
+        drawn = super().draw()
         self.drawn.append(self.z.copy())
-        return z
+        return drawn
 
     def given(self) -> tuple[Array, ...]:
         """What the last step was given: real images, z, and perhaps another z."""

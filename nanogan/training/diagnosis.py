@@ -91,7 +91,11 @@ class Diagnosis:
     def _opinions(self) -> dict[str, float]:
         """D on `SAMPLES` training images, and on as many by G itself, not by the average of its weights."""
         trainer = self.trainer
-        images, labels, on_device = trainer.on_device["images"], trainer.on_device.get("labels"), trainer.backend.asarray
+        images, labels, on_device = (
+            trainer.on_device["images"],
+            trainer.on_device.get("labels"),
+            trainer.backend.asarray,
+        )
         asked = None if trainer.fixed_labels is None else on_device(trainer.fixed_labels)
         reals = ((images[rows], None if labels is None else labels[rows]) for rows in self.looked_at)
         fakes = ((trainer.G.forward(on_device(z), training=False, labels=asked), asked) for z in self.noise)

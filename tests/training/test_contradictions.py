@@ -88,7 +88,7 @@ def test_other_losses_have_other_rules() -> None:
     ],
 )
 def test_images_in_one_half_of_what_g_draws(lowest, highest, pixels, narrow) -> None:
-    recipe = replace(VANILLA, pixels=tuple(map(float, pixels)))
+    recipe = replace(VANILLA, pixels=pixels)
     assert bool(narrow_range(lowest, highest, recipe)) == narrow
 
 

@@ -165,8 +165,8 @@ FAILING: dict[str, tuple[dict[str, Any], int, int, list[str]]] = {
     "D wins on logits; G's tanh is saturated": (
         {**vars(SMALL), "optimizer": Adam(lr=0.1)}, 0, 4,
         [r"epoch \d: D has won: D\(G\(z\)\) = \S+ and the gradient reaching G doesn't change that \(norm \d",
-         r"epoch \d: collapse: 100 % of samples are one digit; try --loss relativistic .* or --lr 0.025 or --beta1 0.5 or "
-         "another --seed;"],
+         r"epoch \d: collapse: 100 % of samples are one digit; try --loss relativistic .* or --lr 0.025 or --beta1 0.5 "
+         "or another --seed;"],
     ),
 }  # fmt: skip
 

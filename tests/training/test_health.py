@@ -23,7 +23,7 @@ from nanogan.training.run_folder import RunFolder
 def test_opinions_are_the_probabilities_of_single_images(backend: Backend) -> None:
     trainer = tiny_trainer(steps=2, backend=backend)
     D, images = trainer.D, trainer.on_device["images"]
-    said = opinions(D, trainer.loss, (images[:5], images[5:12]))
+    said = opinions(D, trainer.loss, [(images[:5], None), (images[5:12], None)])
     logits = backend.to_host(D.forward(images, training=False)).ravel()
     assert said == pytest.approx(1 / (1 + np.exp(-logits)), rel=1e-6)
 
