@@ -30,14 +30,14 @@ FORMULAS: list[tuple[Callable[..., Any], dict[str, str]]] = [
     (Tanh.forward, {"y: returned": "tanh(x)"}),
     (Tanh.backward_input, {"dx": "dy * (1 - self.y ** 2)"}),
     (
-        BatchNorm._normalise,
+        BatchNorm._use_statistics,
         {
             "mean": "x.mean(axis=0)",
             "deviation": "x - mean",
             "self.std": "sqrt((deviation ** 2).mean(axis=0) + self.eps)",
-            "y": "self.gamma * deviation / self.std + self.beta",
         },
     ),
+    (BatchNorm._normalise, {"y": "self.gamma * self.deviation / self.std + self.beta"}),
     (
         BatchNorm._params_gradient,
         {
@@ -55,16 +55,16 @@ FORMULAS: list[tuple[Callable[..., Any], dict[str, str]]] = [
     (Loss.forward, {"loss: returned": "terms.mean()"}),
     (Loss.backward, {"dx": "known(dx * x.size) / x.size"}),
     (
-        gan._as_one_batch,
+        gan.judge_together,
         {
             "images": "concatenate([real, fake])",
             "logits": "known(logits)",
-            "real_logits": "logits[:n]",
-            "fake_logits": "logits[n:]",
-            "dlogits": "concatenate([dreal_logits, dfake_logits])",
-            "loss: returned[0]": "real_loss + fake_loss",
+            "real_logits: returned[0]": "logits[:n_real]",
+            "fake_logits: returned[1]": "logits[n_real:]",
         },
     ),
+    (Loss.discriminator_backward, {"dlogits": "concatenate([dreal_logits, dfake_logits])"}),
+    (Loss.discriminator_forward, {"loss: returned": "real_loss + fake_loss"}),
     (
         gan._one_after_the_other,
         {

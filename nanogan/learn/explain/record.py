@@ -166,7 +166,7 @@ class Record:
             owner = frame.f_locals.get("layer")
         if isinstance(owner, Layer):
             return gradient_of(self.inputs[id(owner)]) if own == "dx" else f"{self.owners[id(owner)]}.{own}"
-        if isinstance(owner, Loss):
+        if isinstance(owner, Loss) and "x" in frame.f_locals:
             x = self.name_of(frame.f_locals["x"])
             return gradient_of(x) if own == "dx" else x.removesuffix("logits") + own
         if isinstance(owner, Optimizer):
