@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from printed import problems, read_text
 from running import ROOT
 
+from nanogan.__main__ import main
 from nanogan.learn.explain.arithmetic import evaluate
 from nanogan.learn.explain.entry import Explanation
 from nanogan.learn.explain.questions import explain
@@ -116,11 +119,35 @@ def test_the_text_fits_a_terminal(explanation: Explanation) -> None:
     assert "\033[" in coloured and re.sub(r"\033\[\d*m", "", coloured) == text
 
 
+def test_the_entry_in_the_documentation_is_what_is_printed() -> None:
+    page = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+    (entry,) = re.findall(r"^```\n( \d.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert entry in as_text(explain(Flags()), coloured=False)
+
+
 def test_where_no_gradient_is_computed_the_text_says_why() -> None:
     D, G = explain(Flags()).sections[:2]
     assert D["fake"].gradient is None and "stops" in D["fake"].no_gradient and D["G0.W"].no_gradient
     assert G["fake"].gradient is not None and G["D0.W"].gradient is None and "never" in G["D0.W"].no_gradient
     assert not [entry.name for entry in G.entries if entry.name.startswith(("D0.dW", "D2.dW", "D.grads"))]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "no_colour", "coloured"), [(Terminal, "", True), (Terminal, "1", False), (io.StringIO, "", False)]
+)
+def test_colours_are_for_terminals(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], no_colour: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    with contextlib.redirect_stdout(stream()) as printed:
+        assert main(["explain"]) == 0
+    assert ("\033[" in printed.getvalue()) == coloured
+    assert "Go on with --through-fakes" in printed.getvalue()
 
 
 # ---- the questions
@@ -135,6 +162,7 @@ def test_a_gradient_through_the_fakes_is_overwritten() -> None:
     G = explain(Flags(through_fakes=True)).sections[1]
     assert np.array_equal(found["kept"].values, G["G.grads"].values)
     assert not np.allclose(found["thrown_away"].values, found["kept"].values)
+    assert not found["moved"].values.any() and found["saved"].values == 60
 
 
 def test_the_saturating_slope_vanishes_for_a_sure_discriminator() -> None:

@@ -12,6 +12,7 @@ import pytest
 from printed import problems, read_page
 from running import run
 
+from nanogan.learn.explain.drawing import BOX, WIDTH, drawn
 from nanogan.learn.explain.entry import Explanation
 from nanogan.learn.explain.page import as_page
 from nanogan.learn.explain.questions import explain
@@ -68,8 +69,6 @@ def test_each_box_and_link_leads_to_an_array(path: Path) -> None:
 
 
 def test_no_box_of_the_drawing_covers_another(explanation: Explanation) -> None:
-    from nanogan.learn.explain.drawing import BOX, WIDTH, drawn
-
     for section in explanation.sections[:2]:
         boxes = drawn(section).boxes
         places = {(round(box.x), box.y) for box in boxes}
@@ -85,20 +84,36 @@ def shown(page) -> list[str]:
     return page.evaluate("() => [...document.querySelectorAll('article')].filter(a => a.offsetHeight).map(a => a.id)")
 
 
-@pytest.mark.parametrize(("width", "dark"), [(320, False), (1200, True)], ids=["narrow-light", "wide-dark"])
-def test_nothing_is_wrong_with_the_whole_page(visit: Callable, plain: Path, width: int, dark: bool) -> None:
-    page = visit(plain, width=width, dark=dark)
+def is_in_view(page, box: str) -> bool:
+    """Whether the drawing, which may be scrolled, shows the box."""
+    place = "b => [b, b.closest('.drawing')].map(e => e.getBoundingClientRect()).map(r => [r.top, r.bottom])"
+    (top, bottom), (upper, lower) = page.eval_on_selector(box, place)
+    return upper - 1 <= top and bottom <= lower + 1
+
+
+def test_nothing_is_wrong_with_the_whole_page(visit: Callable, plain: Path) -> None:
+    page = visit(plain, width=320)
     assert not page.violations()
     assert not page.errors and not page.requests and not page.sticking_out()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(320, True), (1200, False)], ids=["narrow-dark", "wide-light"])
-def test_nothing_is_wrong_with_a_step(visit: Callable, path: Path, width: int, dark: bool) -> None:
-    page = visit(path, width=width, dark=dark)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1200])
+def test_nothing_is_wrong_with_a_step(visit: Callable, plain: Path, width: int, dark: bool) -> None:
+    page = visit(plain, width=width, dark=dark)
     page.click("#box-G-20")
     assert shown(page) == ["G-20"]
     assert not page.violations() and not page.sticking_out()
     assert not page.errors and not page.requests
+
+
+def test_the_answers_fit_a_narrow_window(visit: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "all.html"
+    path.write_bytes(as_page(explain(ALL)))
+    page = visit(path, width=320)
+    assert not page.sticking_out() and not page.errors
+    page.goto(page.address + "#mixed-batch-5")
+    assert shown(page) == ["mixed-batch-5"] and not page.violations()
 
 
 def test_without_script_everything_is_there(visit: Callable, plain: Path) -> None:
@@ -122,6 +137,7 @@ def test_the_keyboard_alone_goes_through_all_steps(visit: Callable, plain: Path)
         assert page.evaluate(f"getComputedStyle(document.querySelector('#box-D-{step} rect')).fill") == page.evaluate(
             "getComputedStyle(document.querySelector('a')).color"
         )
+        assert is_in_view(page, f"#box-D-{step}")
         page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     assert shown(page) == [f"D-{steps - 1}"]
@@ -167,6 +183,8 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
         (("--html", "nowhere/x.html"), "nowhere: there is no such folder"),
         (("--html", "folder.html"), "folder.html"),
         (("--label", "1.5"), "'1.5' is not a number above 0.5, up to 1"),
+        (("--recipe", "nothing"), "'nothing' is not one of nanogan, vanilla"),
+        (("--recipe", "vanilla", "--saturating"), "leave out the questions"),
         (("--label", "nan"), "'nan' is not a number above 0.5, up to 1"),
     ],
 )

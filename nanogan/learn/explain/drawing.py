@@ -21,7 +21,13 @@ LETTER = 6.7
 CAPTION = 17
 """Height of the line over each row that says what it is."""
 
-CAPTIONS = {"z": "noise", "points": "points", "loss": "loss", "update": "update", "check": "one weight's derivative"}
+CAPTIONS = {
+    "z": "noise",
+    "points": "real and fake",
+    "loss": "loss",
+    "update": "update",
+    "check": "one weight's derivative",
+}
 ORDER = ("z", "G", "points", "D", "loss", "update", "check")
 BACKWARD = re.compile(r"(.*\.)?d(?!eviation)[^.]+|.*(slopes|grads|_new)\d?|gradient|central|ratio")
 """The names of what the backward pass makes, and what follows from it."""
@@ -67,6 +73,12 @@ class Row:
     @property
     def is_layer(self) -> bool:
         return self.name not in ORDER
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """Sorts the rows: G's and D's layers by their numbers, "D3_1" within "D3"."""
+        first = self.name[0] if self.is_layer else self.name
+        return ORDER.index(first), *map(int, re.findall(r"\d+", self.name))
 
     @property
     def is_passed(self) -> bool:
@@ -122,7 +134,7 @@ def rows_of(section: Section) -> list[Row]:
         row = rows.setdefault(name := name_of_row(entry), Row(name))
         side = row.backward if BACKWARD.fullmatch(entry.name) else row.forward
         side.append((step, entry))
-    return sorted(rows.values(), key=lambda row: (ORDER.index(row.name[0] if row.is_layer else row.name), row.name))
+    return sorted(rows.values(), key=lambda row: row.place)
 
 
 def drawn(section: Section) -> Drawing:

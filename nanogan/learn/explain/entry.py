@@ -6,6 +6,7 @@ order in which they ran. `text.py` and `page.py` are two views of it. Read `trac
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from ...backend import Array, Shape
 from .arithmetic import tidy, with_numbers
 
+MOST_SHOWN = 24
+"""Values of an array that is shown. Of a larger one there are statistics."""
 DIGITS = 4
 """Significant digits of a number that is shown."""
 
@@ -51,6 +54,17 @@ class Statistics:
     low: float
     high: float
 
+    def shown(self) -> dict[str, str]:
+        return {
+            "mean": f"{self.mean:.3g}",
+            "deviation": f"{self.std:.3g}",
+            "from": f"{self.low:.3g}",
+            "to": f"{self.high:.3g}",
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(f"{what} {text}" for what, text in self.shown().items())
+
 
 @dataclass
 class Entry:
@@ -74,10 +88,20 @@ class Entry:
     gradient: Any = None
     gradient_name: str = ""
     gradient_statistics: Statistics | None = None
+    words: str = ""
+    """What its docstring says of it, instead of a formula."""
     digits: int = DIGITS
     fingerprint: bytes = b""
     no_gradient: str = ""
     """Why the step computes no gradient of it, if one may expect one."""
+
+    def has_gradient(self, name: str, values: Any, statistics: Statistics | None) -> None:
+        self.gradient_name, self.gradient, self.gradient_statistics = name, values, statistics
+
+    @property
+    def is_small(self) -> bool:
+        """Whether its values are shown, not only their statistics."""
+        return math.prod(self.shape) <= MOST_SHOWN
 
     @property
     def tidy_formula(self) -> str:
@@ -96,6 +120,8 @@ class Entry:
 
     def numbers(self, index: Shape) -> str:
         """The formula of one value with the numbers put in, "0.5*0.3 + (-0.2)*0.1"; "" if that would say nothing."""
+        if not self.is_small or any(array.size > MOST_SHOWN for array in self.operands.values()):
+            return ""
         numbers = with_numbers(self.formula, self.operands, index, self.shown)
         return "" if numbers in (self.tidy_formula, self.shown_at(index)) else numbers
 

@@ -9,7 +9,6 @@ with what the library computed.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
@@ -20,6 +19,9 @@ from ...losses import BCEWithLogits, Loss
 from ...network import Sequential
 from ...norm import BatchNorm
 from ...optim import Adam
+
+WORDS = "words: "
+"""Begins a formula that isn't Python, but said in words."""
 
 FORMULAS: list[tuple[Callable[..., Any], dict[str, str]]] = [
     (Linear.forward, {"y": "x @ self.W + self.b"}),
@@ -90,4 +92,4 @@ FORMULAS: list[tuple[Callable[..., Any], dict[str, str]]] = [
     ),
 ]
 
-BY_CODE: Mapping[CodeType, Mapping[str, str]] = {inspect.unwrap(made).__code__: found for made, found in FORMULAS}
+BY_CODE: Mapping[CodeType, Mapping[str, str]] = {made.__code__: found for made, found in FORMULAS}

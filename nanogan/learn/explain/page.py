@@ -12,7 +12,7 @@ import numpy as np
 
 from ...io.page import Table, render
 from .drawing import BOX, WIDTH, drawn
-from .entry import Entry, Explanation, Section
+from .entry import Entry, Explanation, Section, Statistics
 
 PACKAGE = "nanogan.learn.explain"
 
@@ -63,17 +63,21 @@ def steps(section: Section, others: dict[str, str]) -> list[Step]:
         Step(
             entry,
             " x ".join(map(str, entry.shape)) or "a number",
-            table(entry, entry.values, entry.name),
-            None if entry.gradient is None else table(entry, entry.gradient, entry.gradient_name),
-            numbers(entry) if entry.formula else [],
+            table(entry, entry.values, entry.statistics, entry.name),
+            table(entry, entry.gradient, entry.gradient_statistics, entry.gradient_name)
+            if entry.gradient_name
+            else None,
+            numbers(entry) if entry.formula and entry.is_small else [],
             others.get(entry.name, ""),
         )
         for entry in section.entries
     ]
 
 
-def table(entry: Entry, values: Any, name: str) -> Table:
-    """The rows of a matrix; a vector is cut into rows, which are called by their first index."""
+def table(entry: Entry, values: Any, statistics: Statistics | None, name: str) -> Table:
+    """The rows of a matrix; a vector is cut into rows, which are called by their first index. Else statistics."""
+    if statistics:
+        return Table(name, ["of its values", ""], [[what, text] for what, text in statistics.shown().items()])
     columns = values.shape[1] if values.ndim == 2 else min(values.size, VECTOR_COLUMNS)
     texts = [entry.shown(value) for value in values.ravel()]
     starts = range(0, len(texts), columns)

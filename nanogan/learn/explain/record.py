@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,17 +21,24 @@ import numpy as np
 from ...backend import Array
 from ...layer import Layer
 from ...losses import Loss
-from ...network import Network
+from ...network import Network, Sequential
 from ...optim import Optimizer
 from .entry import Entry, Line, Statistics, gradient_of
 
-MOST_SHOWN = 64
-"""Values of an array that is kept. Of a larger one there are statistics."""
+MOST_KEPT = 1024
+"""Values of an array that is copied. Of a larger one there are statistics."""
 PACKAGE = Path(__file__).parents[3]
 
 
+def line_with(function: Callable[..., Any], code: str) -> Line:
+    """The line of a function that has this code in it."""
+    lines, first = inspect.getsourcelines(function)
+    place = next(place for place, line in enumerate(lines) if code in line)
+    return line_of(function.__code__, first + place)
+
+
 class NotKnown(LookupError):
-    """A formula is about an array that has no name yet."""
+    """An array has no name yet, or needs none."""
 
 
 def line_of(code: CodeType, number: int) -> Line:
@@ -40,18 +48,27 @@ def line_of(code: CodeType, number: int) -> Line:
 
 
 def key(array: Any) -> Any:
-    """The same for the same values in the same memory: a view of it that looks alike, but no other."""
+    """Says in which memory the array lies, and how: another view of it has another key, unless it looks alike."""
     if not isinstance(array, np.ndarray):
-        return float(array)
+        return float(array)  # a NumPy number has no place of its own
     return array.__array_interface__["data"][0], array.shape, array.strides
+
+
+def unnumbered(name: str) -> str:
+    """The name of the first array of its kind: "D0.y2" -> "D0.y"."""
+    return name.rstrip("0123456789")
 
 
 def fingerprint(array: Any) -> bytes:
     """Differs if the values do; of a large array a few hundred are compared."""
-    array = np.asarray(array)
-    if array.size > MOST_SHOWN:
-        array = array[tuple(slice(None, None, max(1, size // 5)) for size in array.shape)]
-    return array.tobytes()
+    return some(np.asarray(array)).tobytes()
+
+
+def some(array: Array) -> Array:
+    """All values of a small array, and some of a large one."""
+    if array.size <= MOST_KEPT:
+        return array
+    return array[tuple(slice(None, None, max(1, size // 5)) for size in array.shape)]
 
 
 class Record:
@@ -68,17 +85,12 @@ class Record:
         self.owners: dict[int, str] = {id(optimizer): name for name, optimizer in optimizers.items()}
         for name, network in networks.items():
             self.owners[id(network)] = name
-            self._name_layers(name, network.layers)
-
-    def _name_layers(self, prefix: str, layers: list[Layer]) -> None:
-        for position, layer in enumerate(layers):
-            self.owners[id(layer)] = f"{prefix}{position}"
-            self._name_layers(f"{prefix}{position}_", getattr(layer, "layers", []))
+        self.owners |= {id(layer): name for name, layer in self.layers()}
 
     # ---- entries
 
-    def given(self, name: str, array: Any, what: str, formula: str = "", **options: Any) -> Any:
-        """Record an array that no step makes; the line of code is the caller's. Returns the array."""
+    def given(self, array: Any, name: str, what: str, formula: str = "", **options: Any) -> Any:
+        """Record an array that no step makes; by default its line of code is the caller's. Returns the array."""
         if "lines" not in options:
             caller = sys._getframe(1)
             options["lines"] = (line_of(caller.f_code, caller.f_lineno),)
@@ -89,9 +101,9 @@ class Record:
         self, name: str, array: Any, formula: str, part: str, lines: tuple[Line, ...], what: str, **options: Any
     ) -> Entry:
         """Record an array that now has its values. If the name is taken, it gets a number: "D0.y2"."""
-        taken, own = {entry.name for entry in self.entries}, name.rstrip("0123456789")
+        taken = {entry.name for entry in self.entries}
         if name in taken:
-            name = next(other for n in count(2) if (other := f"{own}{n}") not in taken)
+            name = next(other for n in count(2) if (other := f"{unnumbered(name)}{n}") not in taken)
         entry = Entry(name, what, self.part or part, np.shape(array), None, formula, lines, **options)
         self.entries.append(entry)
         self.now[key(array)] = entry
@@ -102,9 +114,9 @@ class Record:
     def fill(self, entry: Entry, array: Any) -> None:
         """The values that the entry's array has now, and those of the arrays in its formula."""
         entry.fingerprint = fingerprint(array)
-        if np.size(array) <= MOST_SHOWN:
+        if np.size(array) <= MOST_KEPT:
             entry.values = np.array(array, np.float64)
-        else:
+        if not entry.is_small:
             entry.statistics = statistics(array)
         known = {other.name: other.values for other in self.entries if other is not entry and other.values is not None}
         entry.operands = {name: known[name] for name in names_in(entry.formula) if name in known}
@@ -127,7 +139,7 @@ class Record:
         return entry if entry and entry.fingerprint == fingerprint(array) else None
 
     def name_of(self, array: Any) -> str:
-        """What the array is called, or the rows of another that it is."""
+        """What the array is called. Raises NotKnown."""
         if entry := self.now.get(key(array)):
             return entry.name
         raise NotKnown
@@ -135,9 +147,9 @@ class Record:
     def alike(self, array: Any) -> str:
         """The name of the latest array with these values, wherever they lie."""
         for entry in reversed(self.entries):
-            if entry.shape == np.shape(array) and entry.values is not None:
-                if np.allclose(entry.values, array, rtol=1e-12, atol=0):
-                    return entry.name
+            comparable = entry.shape == np.shape(array) and entry.values is not None
+            if comparable and np.allclose(entry.values, array, rtol=1e-6, atol=0):
+                return entry.name
         raise NotKnown
 
     def flat(self, network: Network, prefix: str) -> str:
@@ -156,6 +168,16 @@ class Record:
             self.arrays[entry.name] = array = other.arrays[entry.name]
             self.now[key(array)] = entry
         self.inputs |= other.inputs
+
+    def go_on_from(self, other: Record) -> None:
+        """What the arrays are called that another step has made, and this one goes on with."""
+        self.now = other.now | self.now
+        self.inputs |= other.inputs
+
+    def layers(self) -> Iterator[tuple[str, Layer]]:
+        """Every layer with its name."""
+        for name, network in self.networks.items():
+            yield from _layers(name, network.layers)
 
     def __getitem__(self, name: str) -> Entry:
         return next(entry for entry in self.entries if entry.name == name)
@@ -177,19 +199,27 @@ class Record:
         """What the array is, in words."""
         if own == "y":
             return f"what {type(owner).__name__} makes of {self.inputs[id(owner)]}"
-        return WORDS.get(own) or f"derivative of the loss by {name.replace('.d', '.') if '.' in name else name[1:]}"
+        return (
+            WORDS.get(own)
+            or f"derivative of the loss with respect to {name.replace('.d', '.') if '.' in name else name[1:]}"
+        )
 
     def finish(self) -> list[Entry]:
         """The entries, each with its gradient, if the step has computed one."""
         by_name = {entry.name: entry for entry in self.entries}
         for entry in reversed(self.entries):
-            gradient = by_name.get(gradient_of(entry.name))
-            if gradient and not entry.gradient_name:
-                entry.gradient, entry.gradient_name = gradient.values, gradient.name
-                entry.gradient_statistics = gradient.statistics
+            if (gradient := by_name.get(gradient_of(entry.name))) and not entry.gradient_name:
+                entry.has_gradient(gradient.name, gradient.values, gradient.statistics)
             if (same := by_name.get(entry.formula)) and entry.gradient_name:  # an array with two names
-                same.gradient, same.gradient_name = entry.gradient, entry.gradient_name
+                same.has_gradient(entry.gradient_name, entry.gradient, entry.gradient_statistics)
         return self.entries
+
+
+def _layers(prefix: str, layers: list[Layer]) -> Iterator[tuple[str, Layer]]:
+    for position, layer in enumerate(layers):
+        yield f"{prefix}{position}", layer
+        if isinstance(layer, Sequential):
+            yield from _layers(f"{prefix}{position}_", layer.layers)
 
 
 def statistics(array: Array) -> Statistics:
@@ -221,7 +251,7 @@ WORDS = {
     "deviation": "how far each value is from the mean",
     "std": "the standard deviation of each column",
     "terms": "the loss of each point",
-    "slopes": "the derivative of each term by its logit",
+    "slopes": "the derivative of each term with respect to its logit",
     "loss": "the loss",
     "real_grads": "the gradients of the real points' loss, kept",
     "grads": "all gradients in one vector",

@@ -52,6 +52,17 @@ def of_section(section: Section, paint: Paint) -> Iterator[str]:
 def of_entry(number: int, entry: Entry, paint: Paint) -> Iterator[str]:
     head, shape = f"{number:>3}  {entry.name}", " x ".join(map(str, entry.shape)) or "a number"
     yield paint(head, BOLD) + cut(f"  {shape}: {entry.what}", WIDTH - len(head))
+    yield from of_values(entry, paint) if entry.is_small else of_statistics(entry, paint)
+    if entry.no_gradient:
+        yield paint(f"{INDENT}gradient: {entry.no_gradient}", GRADIENT)
+    for line in calculation(entry) if entry.formula else WRAPPER.wrap(entry.words):
+        yield paint(line, FORMULA)
+    for source in entry.lines:
+        yield paint(cut(f"{INDENT}{source.place}  {source.code}", WIDTH), DIM)
+
+
+def of_values(entry: Entry, paint: Paint) -> Iterator[str]:
+    """The values, and beside them their gradient, if there is one."""
     values, gradient = rows(entry, entry.values), rows(entry, entry.gradient)
     if gradient:
         left = max(COLUMN * len(entry.shape and values[0]), len("value"))
@@ -61,13 +72,14 @@ def of_entry(number: int, entry: Entry, paint: Paint) -> Iterator[str]:
             yield f"{INDENT}{''.join(own):<{left}}   " + paint("".join(other), GRADIENT)
     else:
         yield from (INDENT + "".join(row) for row in values)
-    if entry.no_gradient:
-        yield paint(f"{INDENT}gradient: {entry.no_gradient}", GRADIENT)
-    if entry.formula:
-        for line in calculation(entry):
-            yield paint(line, FORMULA)
-    for source in entry.lines:
-        yield paint(cut(f"{INDENT}{source.place}  {source.code}", WIDTH), DIM)
+
+
+def of_statistics(entry: Entry, paint: Paint) -> Iterator[str]:
+    yield f"{INDENT}{entry.statistics}"
+    if entry.gradient_statistics:
+        yield from (
+            paint(line, GRADIENT) for line in WRAPPER.wrap(f"{entry.gradient_name}: {entry.gradient_statistics}")
+        )
 
 
 def rows(entry: Entry, values: Array | None) -> list[list[str]]:
@@ -75,7 +87,7 @@ def rows(entry: Entry, values: Array | None) -> list[list[str]]:
     if values is None:
         return []
     texts = [entry.shown(value) for value in values.ravel()]
-    columns = values.shape[1] if values.ndim == 2 else 6
+    columns = values.shape[1] if values.ndim == 2 else 3 if entry.gradient_name else 6
     return [[text.rjust(COLUMN) for text in texts[start : start + columns]] for start in range(0, len(texts), columns)]
 
 

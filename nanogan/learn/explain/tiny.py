@@ -6,12 +6,10 @@ the first lines can be checked in one's head. Read `questions.py` next.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +22,7 @@ from ...network import Network
 from ...norm import BatchNorm
 from ...optim import Adam, Optimizer
 from .formulas import BY_CODE
-from .record import Record, line_of
+from .record import Record, line_with
 from .trace import Tracer
 
 SEED = 381
@@ -70,7 +68,7 @@ class TinyGAN:
                     draw(layer, self.rng)
             loss_with = self.discriminator_gradients()
         if self.flags.through_fakes:
-            of_D.part = "through the fakes"
+            of_D.part = PART
             with watching(of_D):
                 self.through_fakes(of_D.arrays["dfake_logits" if self.D.depends_on_batch else "dlogits"])
             of_D.part = ""
@@ -132,10 +130,10 @@ class TinyGAN:
             losses.append(loss_with())
         network.params[0] = weight
         record.part = "update"
-        flat = (line_of(Network._memory.__code__, last_line(Network._memory)),)
-        record.given(f"{name}.params", network.params, WHOLE.format(name), record.flat(network, ""), lines=flat)
+        flat = (line_with(Network._memory, "yield"),)
+        record.given(network.params, f"{name}.params", WHOLE.format(name), record.flat(network, ""), lines=flat)
         for moment, array in optimizer.moments.items():
-            record.given(f"{name}.{moment}", array, "0 before the first step")
+            record.given(array, f"{name}.{moment}", "0 before the first step")
         with watching(record):
             optimizer.step()
         record.part = "check"
@@ -145,18 +143,16 @@ class TinyGAN:
     def check(self, record: Record, name: str, weight: Array, gradient: str, losses: list[Array]) -> None:
         """The gradient of the first weight beside its central difference, and what the step has made of it."""
         digits = {"digits": CHECK_DIGITS}
-        written = self.networks[name].grads[0].copy()
-        central = (losses[0] - losses[1]) / (2 * H)
-        record.given("weight", weight, "the first weight of all", f"{name}0.W[0, 0]", **digits)
-        record.given("gradient", written, "its gradient, by the chain rule", f"{gradient}[0]", **digits)
-        record.given(
-            "loss_plus", losses[0], "the loss, if it were a little larger", f"loss_at({weight + H:.6g})", **digits
-        )
-        record.given("loss_minus", losses[1], "and a little smaller", f"loss_at({weight - H:.6g})", **digits)
-        record.given("central", central, "its central difference", f"(loss_plus - loss_minus) / (2 * {H:g})", **digits)
-        record.given("ratio", written / central, "1 if the gradient is right", "gradient / central", **digits)
-        updated = self.networks[name].params[0].copy()
-        record.given("updated", updated, "the weight after the step", f"{name}.params_new[0]", **digits)
+        (plus, minus), network = losses, self.networks[name]
+        record.given(weight, "weight", "the first weight of all", f"{name}0.W[0, 0]", **digits)
+        written = record.given(network.grads[0].copy(), "gradient", "by the chain rule", f"{gradient}[0]", **digits)
+        record.given(plus, "loss_plus", "the loss if it were a little larger", f"loss_at({weight + H:.6g})", **digits)
+        record.given(minus, "loss_minus", "and a little smaller", f"loss_at({weight - H:.6g})", **digits)
+        difference = f"(loss_plus - loss_minus) / (2 * {H:g})"
+        central = record.given((plus - minus) / (2 * H), "central", "the central difference", difference, **digits)
+        record.given(written / central, "ratio", "1 if the gradient is right", "gradient / central", **digits)
+        new = f"{name}.params_new[0]"
+        record.given(network.params[0].copy(), "updated", "the weight after the step", new, **digits)
 
     def take_weights(self, of_D: Record, of_G: Record) -> None:
         """What G's step starts with: G's weights, and D's as its step has left them."""
@@ -167,9 +163,11 @@ class TinyGAN:
                     before = of_D[f"{name}{position}.{own}"]
                     lines = of_D["D.params_new"].lines if name == "D" else before.lines
                     what = f"{before.what}, after D's step" if name == "D" else before.what
-                    of_G.given(before.name, getattr(layer, own), what, lines=lines)
+                    of_G.given(getattr(layer, own), before.name, what, lines=lines)
 
 
+PART = "through the fakes"
+"""Of D's step, if its gradient goes on into G."""
 WHOLE = "all weights of {} in one vector"
 
 
@@ -177,11 +175,6 @@ def draw(layer: Layer, rng: np.random.Generator) -> None:
     """A layer's first weights."""
     for name in layer.param_names():
         getattr(layer, name)[...] = tenths(rng, getattr(layer, name).shape)
-
-
-def last_line(function: Callable[..., Any]) -> int:
-    lines, first = inspect.getsourcelines(function)
-    return first + len(lines) - 1
 
 
 def tenths(rng: np.random.Generator, shape: Shape) -> Array:

@@ -22,8 +22,8 @@ from ...losses import Loss
 from ...network import Network, Sequential
 from ...optim import Optimizer
 from .arithmetic import FUNCTIONS
-from .formulas import BY_CODE
-from .record import Entry, NotKnown, Record, fingerprint, key, line_of
+from .formulas import BY_CODE, WORDS
+from .record import Entry, NotKnown, Record, fingerprint, key, line_of, some, unnumbered
 
 
 class Tracer:
@@ -82,7 +82,7 @@ class Watch:
 
     def event(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event in ("line", "return"):  # self.line has run
-            names = frame.f_locals | ({"returned": argument} if event == "return" else {})
+            names = {**frame.f_locals, "returned": argument if event == "return" else None}
             changed = {key(array) for array in self.arrays(names) if self.has_changed(array)}
             for own, (expression, formula) in self.results.items():
                 array = _value(expression, names)
@@ -125,7 +125,7 @@ class Watch:
 
     def tell(self, own: str, array: Any, formula: str, frame: FrameType, names: Mapping[str, Any]) -> None:
         """Record the array, or what has become of it."""
-        if np.isnan(array).all():
+        if np.isnan(some(np.asarray(array))).all():
             return
         place = key(array)
         numbers = self.lines.get(place) or [self.born.get(place, self.line)]
@@ -133,24 +133,31 @@ class Watch:
         if own in self.made:
             self.record.remake(self.made[own], array, lines)
             return
-        if self.record.holds(array) and not formula.startswith("known("):
-            return
+        held = self.record.holds(array)
         try:
             name = self.record.named(self.owner, own, frame)
-            resolved = self.resolved(formula, names)
+            if held and not formula.startswith("known("):
+                resolved = self.name_elsewhere(name, held)
+            else:
+                resolved = self.resolved(formula, names)
         except NotKnown:
             return
-        self.before[own] = self.record.now.get(place) if formula and not formula.startswith("known(") else None
+        self.before[own] = None if held else self.record.now.get(place)
         part = part_of(self.owner, own) if formula else "given"
-        self.made[own] = self.record.add(
-            name, array, resolved, part, lines, self.record.described(self.owner, name, own)
-        )
+        what, words = self.record.described(self.owner, name, own), formula.partition(WORDS)[2]
+        self.made[own] = self.record.add(name, array, resolved, part, lines, what, words=words)
+
+    def name_elsewhere(self, name: str, held: Entry) -> str:
+        """Of what a layer returns as it was given, or as a view of it. Raises NotKnown if it is recorded already."""
+        if not isinstance(self.owner, Layer) or unnumbered(held.name) == unnumbered(name):
+            raise NotKnown
+        return held.name
 
     def resolved(self, formula: str, names: Mapping[str, Any]) -> str:
         """The formula with the names of the arrays and the values of the numbers in it."""
         if formula.startswith("flat"):
             return self.record.flat(self.owner, "d")
-        if not formula:
+        if not formula or formula.startswith(WORDS):
             return ""
         return ast.unparse(Names(self.record, names).visit(ast.parse(formula, mode="eval")))
 
