@@ -30,8 +30,9 @@ SEED = 0
 def explain_recipe(name: str) -> Explanation:
     """One step of D and one of G of a recipe at its first weights, with a batch of MNIST's test images."""
     recipe = get_recipe(name)
-    images, _ = load_mnist("test", scale=recipe.pixels)
-    trainer = Trainer(recipe, images[: recipe.batch_size], seed=SEED)
+    images, digits = load_mnist("test", scale=recipe.pixels)
+    first = slice(recipe.batch_size)
+    trainer = Trainer(recipe, images[first], labels=digits[first] if recipe.class_names else None, seed=SEED)
     networks = {"G": trainer.G, "D": trainer.D}
     records = [Record(networks, trainer.optimizers) for _ in networks]
     for record in records:
@@ -75,7 +76,7 @@ class TwoSteps(Tracer):
         return super().call(frame, event, argument)
 
 
-BEGINNINGS = {Trainer.noise.__code__, generator_gradients.__code__}
+BEGINNINGS = {Trainer.draw.__code__, generator_gradients.__code__}
 
 
 # ---- formulas
@@ -95,12 +96,13 @@ def formulas_of(trainer: Trainer) -> Mapping[CodeType, Mapping[str, str]]:
 
 def of_trainer(trainer: Trainer) -> Iterator[tuple[Callable[..., Any], Mapping[str, str]]]:
     loss, optimizer = type(trainer.loss), type(trainer.optimizers["D"])
-    yield Trainer.noise, {"z: returned": ""}
+    yield Trainer.draw, {"z": ""}
     yield BaseTrainer.next_batch, {"real: returned": ""}
     if loss.terms.__code__ not in BY_CODE:
         yield loss.terms, {"terms: returned": said(loss, "")}
         yield loss.gradient, {"slopes: returned": said(loss.gradient, "")}
     yield Optimizer.step, {"params_new: self.network.params": said(optimizer, "p")}
+    yield BatchNorm._use_statistics, {}
     yield BatchNorm._normalise, {"y": said(BatchNorm, "y")}
     yield (
         BatchNorm._params_gradient,
