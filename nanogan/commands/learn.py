@@ -88,7 +88,7 @@ def _start(path: Path) -> int:
     from ..learn.exercises.session import LEARN
 
     _, written = Folder.start(path)
-    say(f"written to {path}: {', '.join(written) or 'nothing, because all exercises are there'}")
+    say(f"{len(written)} exercises written to {path}" + ("" if written else ": all are there"))
     say(f"Next: cd {path}, read and complete {written[0] if written else 'an exercise'}, then {LEARN} check")
     return 0
 

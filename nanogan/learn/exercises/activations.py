@@ -28,13 +28,18 @@ LEAKY_RELU = Exercise(
 >>> layer.backward_input(np.array([[10.0, 10.0]])).tolist()
 [[10.0, 5.0]]""",
     cut=Cut(plain, parts=("ReLU.__init__", "ReLU.forward", "ReLU.backward_input"), blank=("ReLU.backward_input",)),
-    probe=LayerProbe(lambda code: code.ReLU(SLOPE), ("dx",), X, DY),
+    probe=LayerProbe(lambda code: code.ReLU(SLOPE), ("dx",), X, DY, {"slope": np.array(SLOPE)}),
     hints=(
         "Where x is positive the layer passes it on as it is; elsewhere it multiplies it by slope. So it does with dy.",
         "dx = dy where x > 0, else slope dy. At 0 exactly either will do.",
         "return np.where(____ > 0, dy, self.slope * dy)",
     ),
     mistakes=(
+        Mistake(
+            f"return {LEAKY}",
+            "return dy if self.x > 0 else self.slope * dy",
+            "`if` asks one question about a whole array: np.where(condition, a, b) asks it for each value",
+        ),
         Mistake(LEAKY, "dy", "the mask is missing: where x is negative, y has the slope `slope`"),
         Mistake(LEAKY, "self.slope * dy", "the mask is missing: where x is positive, y has the slope 1"),
         Mistake(

@@ -40,11 +40,16 @@ Outcome = Results | Failure
 def grade(exercise: Exercise, path: Path) -> Verdict:
     """Check the learner's file."""
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         return Verdict(False, [f"{path}: cannot be read ({reason}); `learn reset {exercise.name}` writes it again"])
     return grade_source(exercise, source, path)
+
+
+def read(path: Path) -> str:
+    """The learner's source, which an editor may have begun with a byte order mark."""
+    return path.read_text(encoding="utf-8-sig")
 
 
 def grade_source(exercise: Exercise, source: str, path: Path) -> Verdict:
@@ -53,7 +58,10 @@ def grade_source(exercise: Exercise, source: str, path: Path) -> Verdict:
         first = f"{path}:{outcome.line}: " if outcome.line else f"{path}: "
         if outcome.kind == "NotImplementedError":
             return Verdict(False, [f"{first}not written yet; this line is yours"])
-        return _with_hint(exercise, outcome, [f"{first}{outcome.kind}: {outcome.message}"])
+        lines = [f"{first}{outcome.kind}: {outcome.message}"]
+        if outcome.kind in ("ValueError", "IndexError"):  # most often shapes that don't fit
+            lines += [f"  the case: {', '.join(f'{k} {v.shape}' for k, v in exercise.probe.given.items() if v.ndim)}"]
+        return _with_hint(exercise, outcome, lines)
     truths = exercise.probe.measure(namespace(exercise.cut.solution, "the book"))
     for name, truth in truths.items():
         finding = _compare(name, outcome[name], truth, exercise.probe.counts)
@@ -130,7 +138,7 @@ def _compare(name: str, got: Array, truth: Truth, counts: dict[str, int]) -> lis
         return []
     worst, how = row.worst, "numeric" if truth.is_numeric else "expected"
     where = f"{name}{worst.where if want.shape else ''}"
-    lines = [f"{where} is wrong: yours {worst.written:.6g}, {how} {worst.measured:.6g}, ratio {worst.ratio:.6g}"]
+    lines = [f"{where} is wrong: yours {worst.written:.6g}, {how} {worst.measured:.6g}, ratio {worst.ratio + 0.0:.6g}"]
     wrong = sum(d.error >= 1e-6 for d in derivatives)
     lines.append(f"  {wrong} of {row.checked} values are wrong" + (f"; {row.hint}" if row.hint else ""))
     return lines

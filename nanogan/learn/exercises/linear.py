@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -26,10 +26,11 @@ class LayerProbe:
     wanted: tuple[str, ...]
     x: Array
     dy: Array
+    parameters: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def given(self) -> dict[str, Array]:
-        return {"x": self.x, "dy": self.dy}
+        return {"x": self.x, "dy": self.dy, **self.parameters}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -68,12 +69,17 @@ def in_float64(layer: Any) -> Any:
     return layer
 
 
-def _linear(code: ModuleType) -> Any:
-    return in_float64(code.Linear(4, 2, np.random.default_rng(1)))
-
-
 RNG = np.random.default_rng(0)
 X, DY = RNG.standard_normal((3, 4)), RNG.standard_normal((3, 2))
+W, B = RNG.standard_normal((4, 2)), RNG.standard_normal(2)
+
+
+def _linear(code: ModuleType) -> Any:
+    layer = in_float64(code.Linear(4, 2, np.random.default_rng(1)))
+    layer.W[...], layer.b[...] = W, B
+    return layer
+
+
 ACCUMULATED = "each backward pass overwrites the gradient: assign it, don't add to what the pass before has left"
 REBOUND = "Adam reads the array that __init__ made: write into it with [...] =, instead of making a new one"
 
@@ -146,7 +152,7 @@ DX = Exercise(
         parts=("Linear.__init__", "Linear.forward", "Linear.backward_input"),
         blank=("Linear.backward_input",),
     ),
-    probe=LayerProbe(_linear, ("dx",), X, DY),
+    probe=LayerProbe(_linear, ("dx",), X, DY, {"W": W, "b": B}),
     hints=(
         "Each x[n, i] is copied to every unit of the layer. What is copied forward is summed backward.",
         "dx[n, i] = sum over j of dy[n, j] W[i, j]. Shapes: dy (N, out), W (in, out), dx (N, in).",
@@ -154,6 +160,10 @@ DX = Exercise(
     ),
     mistakes=(
         Mistake("dy @ self.W.T", "dy @ self.W", "W has to be transposed: the sum runs over its columns, the units j"),
+        Mistake(
+            "dy @ self.W.T", "self.W @ dy", "the order: images are the rows of dy, so dy comes first, then W transposed"
+        ),
+        Mistake("dy @ self.W.T", "self.W.T @ dy", "the order: images are the rows of dy, so dy comes before W.T"),
         Mistake("dy @ self.W.T", "self.W @ dy.T", "this is dx transposed: images are rows, so dy comes first"),
         Mistake(
             "dy @ self.W.T",

@@ -77,6 +77,7 @@ mean. x has shape (N, 1). Return the loss, and dx, which is d(loss)/dx, of the s
         "return np.mean(np.logaddexp(0, x) - t * x), (____ - t) / len(x)     with p = 1 / (1 + np.exp(-x))",
     ),
     mistakes=(
+        Mistake(f"np.mean({VALUE})", VALUE, "the loss of a batch is one number: the mean over its images"),
         Mistake(SLOPE, "p - t", "dx isn't divided by N: the loss is a mean, so each image counts 1 / N"),
         Mistake(
             "np.mean(", "np.sum(", "the value is a sum: the loss of a batch is the mean, and dx is right for the mean"

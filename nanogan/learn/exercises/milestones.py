@@ -24,7 +24,7 @@ from ...metrics.samples import digit_shares
 from .checking import check
 from .cut import Cut
 from .folder import Folder, find
-from .grading import Verdict, namespace
+from .grading import Verdict, namespace, read
 
 NEEDED = ("linear_dw", "linear_dx", "bias", "leaky_relu", "tanh", "bce", "d_step", "g_step", "adam")
 
@@ -53,7 +53,7 @@ def reach(milestone: Milestone, folder: Folder) -> Verdict:
     folder.keep(folder.path / milestone.picture)
     files = {exercise.name: folder.file(exercise) for exercise in exercises}
     try:
-        code = {name: namespace(file.read_text(encoding="utf-8"), str(file)) for name, file in files.items()}
+        code = {name: namespace(read(file), str(file)) for name, file in files.items()}
         return milestone.train(assemble(code), np.random.default_rng(0), folder.path / milestone.picture)
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
@@ -146,15 +146,19 @@ EPOCHS, DRAWN = 4, 1000
 def train_digits(own: Any, rng: np.random.Generator, picture: Path) -> Verdict:
     """The loop of plain.py, on MNIST, with the networks of `vanilla`: at least half of the digits have to be drawn."""
     print(f"your layers train on 60,000 digits, {EPOCHS} epochs: about a minute", flush=True)
-    names = vars(namespace(Cut(plain, ("train",), ()).solution, plain.__file__))
-    names |= vars(own) | {"BATCH": plain.BATCH, "NOISE": plain.NOISE}
-    images = load_mnist()[0]
-    G = names["train"](images.reshape(len(images), -1), EPOCHS, rng)
+    G = book_loop(own)(load_mnist()[0].reshape(-1, 784), EPOCHS, rng)
     fake = G.forward(rng.standard_normal((DRAWN, plain.NOISE), dtype=np.float32))
     pictures = (fake.reshape(-1, 28, 28, 1) + 1) / 2
     save_grid(picture, pictures[:64])
     kinds = int((digit_shares(features_and_digits(pictures)[1]) >= 0.01).sum())
     return Verdict(kinds >= 5, [f"{kinds} of the ten digits are drawn, at least 5 are asked for; {picture} shows 64"])
+
+
+def book_loop(own: Any) -> Callable[[Array, int, np.random.Generator], Any]:
+    """`train` of plain.py, with the learner's parts in the place of plain.py's."""
+    code = namespace(Cut(plain, ("train",), ()).solution, plain.__file__)
+    vars(code).update(vars(own), BATCH=plain.BATCH, NOISE=plain.NOISE)
+    return code.train
 
 
 MILESTONES = (

@@ -15,10 +15,11 @@ from .linear import LayerProbe
 
 def _batch_norm(code: ModuleType) -> Any:
     layer = code.BatchNorm(2)
-    layer.gamma, layer.beta = np.array([1.7, -0.6]), np.array([0.3, 0.4])
+    layer.gamma, layer.beta = GAMMA, BETA
     return layer
 
 
+GAMMA, BETA = np.array([1.7, -0.6]), np.array([0.3, 0.4])
 RNG = np.random.default_rng(7)
 X, DY = 3 * RNG.standard_normal((5, 2)), RNG.standard_normal((5, 2))
 ALL = "(dy - through_mean - through_std)"
@@ -46,7 +47,7 @@ True""",
         parts=("BatchNorm.__init__", "BatchNorm.forward", "BatchNorm.backward_input"),
         blank=("BatchNorm.backward_input",),
     ),
-    probe=LayerProbe(_batch_norm, ("dx",), X, DY),
+    probe=LayerProbe(_batch_norm, ("dx",), X, DY, {"gamma": GAMMA, "beta": BETA}),
     hints=(
         "Normalising undoes a shift and a stretch of the whole batch. So those two parts of dy must be taken away.",
         "dx[i] = gamma / std (dy[i] - mean of dy - xhat[i] times the mean of dy xhat), each mean over the batch",

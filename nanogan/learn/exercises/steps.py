@@ -108,6 +108,9 @@ TWICE = """    real_loss, dreal_logits = bce_with_logits(D.forward(real), 1)
     D.backward_params(dfake_logits)
     for g, more in zip(D.grads, of_real):
         g += more"""
+APART = f"""    real_logits, fake_logits = D.forward(real), D.forward(fake)
+    real_loss, dreal_logits = bce_with_logits{LABELS}
+    D.backward_params({BOTH})"""
 STALE = """    real_loss, dreal_logits = bce_with_logits(D.forward(real), 1)
     fake_loss, dfake_logits = bce_with_logits(D.forward(fake), 0)
     D.backward_params(dreal_logits + dfake_logits)"""
@@ -145,6 +148,7 @@ mean over its own N images. Compute real_loss and fake_loss, and leave the gradi
         "fake_loss, dfake = bce_with_logits(fake_logits, ____); D.backward_params(np.concatenate([dreal, ____]))",
     ),
     mistakes=(
+        Mistake(SPLIT, APART, "D's last forward pass had N images, these are 2N gradients: show D both in one batch"),
         Mistake(
             BOTH,
             "np.concatenate([dreal_logits, 0 * dfake_logits])",
