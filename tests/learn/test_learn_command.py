@@ -16,7 +16,7 @@ from running import run
 from nanogan import __main__ as program
 from nanogan.learn.exercises import EXERCISES, checking
 from nanogan.learn.exercises.checking import check
-from nanogan.learn.exercises.folder import FILES, Folder, find
+from nanogan.learn.exercises.folder import FILES, PROGRESS, Folder, find
 
 SOLVED = {FILES[exercise.name]: exercise.cut.solution for exercise in EXERCISES}
 
@@ -54,7 +54,7 @@ def test_start_writes_fourteen_files_and_says_which_is_first(tmp_path: Path) -> 
     done = run("-m", "nanogan", "learn", "start", "mine", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "01_linear_dw.py" in done.stdout and "learn check" in done.stdout
-    assert {path.name for path in (tmp_path / "mine").iterdir()} == {*FILES.values(), "progress.json"}
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {*FILES.values(), PROGRESS}
 
 
 def test_start_again_replaces_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +71,23 @@ def test_start_wants_a_folder_of_its_own(tmp_path: Path, capsys: pytest.CaptureF
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert "is a file" in fails(capsys, "start", str(tmp_path / "thesis.tex"))
     assert "thesis.tex" in fails(capsys, "start", str(tmp_path / "thesis.tex" / "deeper"))
+
+
+def test_start_mends_a_folder_without_its_record(folder: Path) -> None:
+    solve(folder, 1)
+    (folder / "notes.txt").write_text("mine")
+    (folder / PROGRESS).unlink()
+    assert learn("start", ".") == 0
+    assert (folder / "01_linear_dw.py").read_text() == SOLVED["01_linear_dw.py"]
+    assert learn("check", "--all") == 1
+    assert json.loads((folder / PROGRESS).read_text())["passed"] == ["linear_dw"]
+
+
+def test_two_at_once_share_the_record(folder: Path) -> None:
+    one, other = Folder(folder), Folder(folder)
+    one.record("tanh")
+    other.record("bias")
+    assert Folder(folder).passed == ["tanh", "bias"]
 
 
 # ---- check
@@ -104,7 +121,7 @@ def test_a_passed_exercise_that_is_spoiled_is_passed_no_more(folder: Path) -> No
     assert learn("check", "1") == 0
     (folder / "01_linear_dw.py").write_text("")
     assert learn("check", "1") == 1
-    assert json.loads((folder / "progress.json").read_text())["passed"] == []
+    assert json.loads((folder / PROGRESS).read_text())["passed"] == []
 
 
 def test_a_class_checks_everything_and_gets_a_status(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,7 +249,7 @@ def test_another_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("record", ["", "[]", "{}", '{"passed": 1, "hints": {}}', '{"passed": [], "hints": []}', "\0"])
 def test_a_damaged_record_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str], record: str) -> None:
-    (folder / "progress.json").write_text(record)
+    (folder / PROGRESS).write_text(record)
     assert "damaged" in fails(capsys, "list")
 
 
@@ -242,7 +259,7 @@ def test_a_milestone_has_no_file(folder: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_no_exercise_is_left_when_all_is_passed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "progress.json").write_text(json.dumps({"passed": [*FILES, "ring", "digits"], "hints": {}}))
+    (folder / PROGRESS).write_text(json.dumps({"passed": [*FILES, "ring", "digits"], "hints": {}}))
     assert "everything is passed" in fails(capsys, "hint")
     solve(folder)
     assert learn("check") == 0

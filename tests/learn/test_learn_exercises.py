@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,43 @@ def test_another_right_form_passes(exercise: Exercise, old: str, new: str) -> No
     assert old in exercise.cut.solution
     verdict = check(exercise, exercise.cut.solution.replace(old, new))
     assert verdict.passed, verdict.lines
+
+
+RESPELLED = {
+    "linear_dw": ("self.x.T @ dy", "np.einsum('ni,nj->ij', self.x, dy) / dy.shape[0]", "a mean where a sum belongs"),
+    "linear_dx": ("dy @ self.W.T", "(self.W @ dy.T).reshape(4, 3)", "this is dx transposed"),
+    "bias": ("dy.sum(axis=0)", "np.add.reduce(dy, axis=None)", "everything is summed"),
+    "leaky_relu": (
+        "np.where(self.x > 0, dy, self.slope * dy)",
+        "(dy > 0) * dy + (dy <= 0) * dy * self.slope",
+        "the mask looks at dy",
+    ),
+    "bce": ("(p - t) / len(x)", "(1 / (1 + np.exp(-x)) - t)", "dx isn't divided by N"),
+    "batch_norm": ("(dy - through_mean - through_std)", "(dy - dy.sum(axis=0) / 5)", "the way through std is missing"),
+    "adam": ("**self.t", "**1", "the power of t is missing"),
+}
+
+
+@pytest.mark.parametrize("name", RESPELLED)
+def test_a_mistake_is_known_by_what_it_computes(name: str) -> None:
+    exercise, (old, new, hint) = BY_NAME[name], RESPELLED[name]
+    assert old in exercise.cut.solution
+    verdict = check(exercise, exercise.cut.solution.replace(old, new))
+    assert verdict.hint.startswith(hint), verdict.lines
+
+
+def test_an_unknown_mistake_is_told_its_ratio() -> None:
+    exercise = BY_NAME["tanh"]
+    verdict = check(exercise, exercise.cut.solution.replace("dy * (1", "-3 * dy * (1"))
+    assert not verdict.passed and not verdict.hint
+    assert (
+        "ratio -3" in verdict.lines[0]
+        and "the sign is wrong, and every one is off by the same factor" in verdict.lines[1]
+    )
+
+
+def test_a_cut_that_the_book_has_left_behind_is_an_error() -> None:
+    cut = BY_NAME["bias"].cut
+    for gone in ("Linear.backward_bias", "Linear.backward_params: self.dc"):
+        with pytest.raises(LookupError, match=gone.split(": ")[-1].split(".")[-1]):
+            _ = replace(cut, blank=(gone,)).starter

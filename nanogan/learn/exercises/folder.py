@@ -1,8 +1,9 @@
-"""The learner's folder: one file per exercise, backups of what is replaced, and progress.json beside them."""
+"""The learner's folder: one file per exercise, backups of what is replaced, and a record of progress beside them."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from ...errors import InputError
@@ -11,7 +12,7 @@ from ...io.streams import worth_a_line
 from . import EXERCISES
 from .exercise import Exercise
 
-PROGRESS = "progress.json"
+PROGRESS = "nanogan-progress.json"
 FILES = {exercise.name: exercise.file(number) for number, exercise in enumerate(EXERCISES, 1)}
 
 
@@ -23,10 +24,15 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         """Raises InputError if `start` hasn't written this folder."""
-        self.path, record = path, path / PROGRESS
+        self.path = path
+        self._load()
+
+    def _load(self) -> None:
+        """Read the record, which another `learn` may have changed since."""
+        record = self.path / PROGRESS
         if not record.is_file():
             raise InputError(
-                f"{path}: holds no exercises (no {PROGRESS}); go to the folder that `learn start FOLDER` wrote, or "
+                f"{self.path}: holds no exercises (no {PROGRESS}); go to the one that `learn start FOLDER` wrote, or "
                 "name it with --folder"
             )
         try:
@@ -35,8 +41,8 @@ class Folder:
             self.hints = {str(name): int(count) for name, count in kept["hints"].items()}
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             raise InputError(
-                f"{record}: damaged; delete it, and run `learn start {path}` and `learn check --all`, which finds out "
-                "anew what you have solved"
+                f"{record}: damaged; delete it, and run `learn start {self.path}` and `learn check --all`, which finds "
+                "out anew what you have solved"
             ) from None
 
     @classmethod
@@ -48,9 +54,8 @@ class Folder:
         if path.is_file():
             raise InputError(f"{path}: is a file; choose a folder for the exercises")
         present = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-        others = present - {*FILES.values(), "backups"}
-        if others and PROGRESS not in present:
-            raise InputError(f"{path}: holds other files ({min(others)}); choose an empty folder, or a new one")
+        if present and not present & {PROGRESS, *FILES.values()}:
+            raise InputError(f"{path}: holds other files ({min(present)}); choose an empty folder, or a new one")
         path.mkdir(parents=True, exist_ok=True)
         if PROGRESS not in present:
             _write(path / PROGRESS, json.dumps({"passed": [], "hints": {}}))
@@ -71,7 +76,7 @@ class Folder:
         return kept
 
     def keep(self, file: Path) -> Path | None:
-        """Move a file to `backups`, under a name that isn't taken. Returns it, or None if there is no such file."""
+        """Copy a file to `backups`, under a name that isn't taken. Returns it, or None if there is no such file."""
         if not file.exists():
             return None
         backups = self.path / "backups"
@@ -79,23 +84,26 @@ class Folder:
         number = 1
         while (backup := backups / f"{file.stem}.{number}{file.suffix}").exists():
             number += 1
-        file.rename(backup)
+        shutil.copy2(file, backup)
         return backup
 
     def record(self, name: str) -> None:
         """Note that an exercise or milestone was passed."""
+        self._load()
         if name not in self.passed:
             self.passed.append(name)
             self._save()
 
     def forget(self, name: str) -> None:
         """Note that it isn't passed any more."""
+        self._load()
         if name in self.passed:
             self.passed.remove(name)
             self._save()
 
     def next_hint(self, exercise: Exercise) -> list[str]:
         """The hints that were shown, and one more."""
+        self._load()
         shown = min(self.hints.get(exercise.name, 0) + 1, len(exercise.hints))
         self.hints[exercise.name] = shown
         self._save()

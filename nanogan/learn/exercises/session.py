@@ -93,8 +93,7 @@ class Session:
     def solution(self, exercise: Exercise) -> list[str]:
         """The book's lines, where they stand, and what else is right."""
         cut = exercise.cut
-        place = "/".join(cut.file.parts[cut.file.parts.index("nanogan") :])
-        lines = []
+        place, lines = cut.file.relative_to(Path(__file__).parents[3]).as_posix(), []
         for first, answer in cut.answers:
             lines += [f"{place}:{first}", *answer]
         lines += ["also right:"]
