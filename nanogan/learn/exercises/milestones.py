@@ -18,6 +18,7 @@ from ... import plain
 from ...backend import Array
 from ...data.images import load_mnist
 from ...io.plots import Scene, save_grid, save_scenes
+from ...io.streams import say
 from ...metrics.classifier import features_and_digits
 from ...metrics.mixtures import RING, modes
 from ...metrics.samples import digit_shares
@@ -45,6 +46,7 @@ class Milestone:
 def reach(milestone: Milestone, folder: Folder) -> Verdict:
     """Check the exercises that it is made of, put them together, and train."""
     exercises = [find(name) for name in NEEDED]
+    say(f"{milestone.name}: checking the {len(NEEDED)} exercises that it is made of")
     for exercise in exercises:
         verdict = check(exercise, folder.file(exercise))
         if not verdict.passed:
@@ -112,7 +114,7 @@ STEPS, BATCH, NOISE, WIDTH, RATE = 8000, 128, 8, 64, 1e-3
 
 def train_ring(own: Any, rng: np.random.Generator, picture: Path) -> Verdict:
     """Eight heaps of points on a ring: at least seven have to be hit (metrics/mixtures.py)."""
-    print(f"your layers train on the ring, {STEPS:,} steps: about a minute", flush=True)
+    say(f"your layers train on the ring, {STEPS:,} steps: about a minute")
     G, D = (
         plain.Network(
             [
@@ -135,7 +137,7 @@ def train_ring(own: Any, rng: np.random.Generator, picture: Path) -> Verdict:
             pushes = -D.backward_input(own.bce_with_logits(D.forward(points), 1)[1])
             hit = modes(RING, points).hit
             scenes.append(Scene(f"step {step:,}: {hit} of 8 modes", points.copy(), pushes))
-            print(f"  {scenes[-1].title}", flush=True)
+            say(f"  {scenes[-1].title}")
     save_scenes(picture, scenes, RING.centres, 3 * RING.sigma)
     return Verdict(hit >= 7, [f"{hit} of 8 modes, at least 7 are asked for; {picture} shows the points"])
 
@@ -145,7 +147,7 @@ EPOCHS, DRAWN = 3, 1000
 
 def train_digits(own: Any, rng: np.random.Generator, picture: Path) -> Verdict:
     """The loop of plain.py, on MNIST, with the networks of `vanilla`: at least half of the digits have to be drawn."""
-    print(f"your layers train on 60,000 digits, {EPOCHS} epochs: about a minute", flush=True)
+    say(f"your layers train on 60,000 digits, {EPOCHS} epochs: about a minute")
     G = book_loop(own)(load_mnist()[0].reshape(-1, 784), EPOCHS, rng)
     fake = G.forward(rng.standard_normal((DRAWN, plain.NOISE), dtype=np.float32))
     pictures = (fake.reshape(-1, 28, 28, 1) + 1) / 2
