@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
             parser.add_argument(
                 "exercise", nargs=number, metavar="EXERCISE", help="number, name or file (default: next)"
             )
-        parser.add_argument("--folder", type=file_path, default=".", help="of the exercises (default: this one)")
+        parser.add_argument("--folder", type=file_path, help="of the exercises (default: this one)")
         if name == "check":
             parser.add_argument("--all", action="store_true", help="check all exercises; status 0 if all pass")
         if name == "solution":
@@ -112,9 +112,11 @@ VERBS = {
 
 
 def _session(args: argparse.Namespace) -> Session:
+    """The folder given, or that of the file given, or the current one."""
     from ..learn.exercises.session import Session
 
-    return Session(Path(args.folder))
+    named = Path(getattr(args, "exercise", None) or "")
+    return Session(Path(args.folder) if args.folder else named.parent)
 
 
 def _print(lines: Sequence[str], status: int = 0) -> int:

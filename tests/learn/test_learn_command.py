@@ -116,6 +116,13 @@ def test_a_wrong_form_is_told_place_values_and_ratio(folder: Path, capsys: pytes
     assert "hint: a mean where a sum belongs" in out and "dy = [[" in out
 
 
+def test_a_file_may_be_named_from_anywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    solve(folder, 3)
+    monkeypatch.chdir(folder.parent)
+    assert learn("check", "mine/03_bias.py") == 0
+    assert learn("hint", "3", "--folder", "mine") == 0
+
+
 def test_a_passed_exercise_that_is_spoiled_is_passed_no_more(folder: Path) -> None:
     solve(folder, 1)
     assert learn("check", "1") == 0
@@ -177,8 +184,7 @@ def test_what_the_learner_prints_is_shown(folder: Path) -> None:
 
 
 def test_a_check_takes_less_than_a_second(folder: Path) -> None:
-    import resource
-
+    resource = pytest.importorskip("resource", reason="Windows counts a child's time elsewhere")
     solve(folder, 14)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = run("-m", "nanogan", "learn", "check", "14", cwd=folder)
