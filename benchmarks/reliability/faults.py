@@ -6,7 +6,7 @@
 
 Each fault of `python -m nanogan break`, with three seeds: the first of gradcheck, the objective's test and the run's
 diagnosis that speaks has to be the one for this kind of fault. Sound recipes, as the faults use them and as they are
-published, among them the slow start of `vanilla`: all three have to be silent. About 20 minutes on one core.
+published, among them the slow start of `vanilla`: all three have to be silent. About 10 minutes on one core.
 """
 
 from __future__ import annotations
@@ -28,15 +28,13 @@ from ..machine import facts
 RESULT = Path(__file__).parents[1] / "results" / "faults.json"
 SEEDS = 3
 SOUND: dict[str, tuple[Callable[[], Recipe], int, int]] = {
-    "dense": (school.dense, 2500, SEEDS),
-    "smoothed": (school.smoothed, 1500, SEEDS),
-    "probabilities": (school.probabilities, 1500, SEEDS),
-    "strong_discriminator": (school.strong_discriminator, 1000, SEEDS),
-    "convolutional": (school.convolutional, 2500, SEEDS),
-    "vanilla as published": (lambda: get_recipe("vanilla"), 9370, SEEDS),
+    "dense": (school.dense, 2500, 2),
+    "smoothed": (school.smoothed, 1500, 2),
+    "probabilities": (school.probabilities, 1500, 2),
+    "strong_discriminator": (school.strong_discriminator, 1000, 2),
+    "convolutional": (school.convolutional, 2500, 2),
+    "vanilla as published": (lambda: get_recipe("vanilla"), 9370, 3),
     "udacity as published": (lambda: get_recipe("udacity"), 4685, 1),
-    "student as published": (lambda: get_recipe("student"), 4685, 1),
-    "dcgan as published": (lambda: get_recipe("dcgan"), 1874, 1),
     "nanogan as published": (lambda: get_recipe("nanogan"), 1874, 1),
 }
 """By name: the recipe, how many steps, and with how many seeds. The first five are those that the faults break."""
@@ -45,7 +43,11 @@ SOUND: dict[str, tuple[Callable[[], Recipe], int, int]] = {
 def examined(make: Callable[[], Recipe], steps: int, seed: int) -> dict[str, Any]:
     """Which alarm the recipe sets off, as the source stands now."""
     began = time.perf_counter()
-    found = examine.verdict(examine.proofs(make(), seed=seed), lambda: examine.train(make, steps, seed=seed))
+
+    def run() -> examine.Run:
+        return examine.train(make, steps, seed=seed, until_alarm=True)
+
+    found = examine.verdict(examine.proofs(make(), seed=seed), run)
     seconds = round(time.perf_counter() - began, 1)
     return {"seed": seed, "steps": steps, "alarm": found.alarm, "said": found.said, "seconds": seconds}
 

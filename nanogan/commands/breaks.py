@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..io.streams import Forgiving
 from .arguments import file_path, positive_int, seed
+
+if TYPE_CHECKING:
+    from ..learn.faults.catalog import Fault
+    from ..learn.faults.examine import Run, Verdict
 
 
 def add_to(commands: Any) -> None:
@@ -36,8 +40,9 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out or f"break-{fault.name}.png")
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: expected a name ending in .png")
-    if not out.parent.is_dir():
-        raise InputError(f"--out {out}: its folder doesn't exist; make it, or choose another")
+    if out.is_dir() or not out.parent.is_dir():
+        trouble = "is a folder" if out.is_dir() else "its folder doesn't exist"
+        raise InputError(f"--out {out}: {trouble}; choose another name")
     print(show.introduction(fault), flush=True)
     sound, broken, found = both(fault, args.steps or fault.steps, args.seed)
     show.save_pair(out, sound, broken)
@@ -46,24 +51,16 @@ def run(args: argparse.Namespace) -> int:
     return 0 if found.alarm == fault.kind.alarm else 1
 
 
-def both(fault: Any, steps: int, seed: int) -> tuple[Any, Any, Any]:
+def both(fault: Fault, steps: int, seed: int) -> tuple[Run, Run, Verdict]:
     """The sound run, the broken one, and which alarm the fault sets off."""
     from tqdm import tqdm
 
     from ..learn.faults import examine
 
-    with tqdm(
-        total=2 * steps,
-        desc="sound, then broken",
-        unit=" steps",
-        leave=False,
-        delay=0.3,
-        file=Forgiving(sys.stderr),
-        disable=None,
-    ) as bar:
-        options = {"seed": seed, "each_step": bar.update}
-        sound = examine.train(fault.recipe, steps, **options)
+    look: dict[str, Any] = {"desc": "sound, then broken", "unit": " steps", "leave": False, "delay": 0.3}
+    with tqdm(total=2 * steps, file=Forgiving(sys.stderr), disable=None, **look) as bar:  # None: only on a terminal
+        sound = examine.train(fault.recipe, steps, seed=seed, each_step=bar.update)
         with examine.broken_by(fault):
-            broken = examine.train(fault.recipe, steps, **options)
+            broken = examine.train(fault.recipe, steps, seed=seed, each_step=bar.update)
             found = examine.verdict(examine.proofs(fault.recipe(), seed=seed), lambda: broken)
     return sound, broken, found

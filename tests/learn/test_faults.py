@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from running import ROOT, run, size_of
 
+from benchmarks.reliability import faults as benchmark
 from nanogan import gan, losses
 from nanogan.errors import InputError
 from nanogan.gradcheck.checks import check_loss
@@ -116,6 +118,13 @@ def test_a_sound_run_is_silent_and_draws_several_digits() -> None:
     assert run.images.shape == (64, 28, 28, 1) and 0 <= run.images.min() < 0.1 and 0.9 < run.images.max() <= 1
 
 
+def test_the_page_has_what_was_measured() -> None:
+    """python -m benchmarks.reliability.faults --table"""
+    results = json.loads(benchmark.RESULT.read_text(encoding="utf-8"))
+    assert set(results["faults"]) == set(BY_NAME) and set(results["sound"]) == set(benchmark.SOUND)
+    assert benchmark.table(results) in (ROOT / "docs" / "break.md").read_text(encoding="utf-8")
+
+
 # ---- what is printed
 
 
@@ -171,11 +180,13 @@ def test_a_fault_that_is_not_found_in_time_is_exit_status_1(tmp_path: Path) -> N
         (["d_lr"], "fault 'd_lr' is unknown: choose one of sum-for-mean, "),
         (["d-lr", "--out", "pair.gif"], "expected a name ending in .png"),
         (["d-lr", "--out", "nowhere/pair.png"], "its folder doesn't exist"),
+        (["d-lr", "--out", "folder.png"], "is a folder"),
         (["d-lr", "--steps", "0"], "'0' is not a whole number of at least 1"),
         (["d-lr", "init"], "unrecognized arguments: init"),
     ],
 )
 def test_mistakes_are_one_clear_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "folder.png").mkdir()
     done = run("-m", "nanogan", "break", *arguments, cwd=tmp_path)
     assert done.returncode == 2 and message in done.stderr and len(done.stderr.splitlines()) == 1
-    assert not list(tmp_path.iterdir())
+    assert done.stdout == "" and len(list(tmp_path.iterdir())) == 1

@@ -121,7 +121,7 @@ FAULTS: tuple[Fault, ...] = (
                 {"subtract(1, self.y, out=dx)  # 1 - y": "subtract(2, 2 * self.y, out=dx)  # 2 (1 - y)"},
             ),
         ),
-        "Next to nothing: D's logits come out half as large, and learn twice as fast.",
+        "Next to nothing: D's logits come out half as large, and the rest is as before.",
         "Compare a function with its textbook form at random numbers. At x = 0 the two agree.",
         school.probabilities,
     ),

@@ -66,9 +66,8 @@ class Change:
     def _broken(self, source: str) -> str:
         for sound, broken in self.replaced.items():
             if source.count(sound) != 1:
-                raise InputError(
-                    f"{self.function.__qualname__}: expected {sound!r} once, found it {source.count(sound)} times"
-                )
+                found = f"{self.function.__qualname__}: expected {sound!r} once, found it {source.count(sound)} times"
+                raise InputError(f"{found}; say in nanogan/learn/faults/catalog.py what stands there now")
             source = source.replace(sound, broken)
         return source
 

@@ -53,15 +53,25 @@ def broken_by(fault: Fault) -> Iterator[None]:
         yield
 
 
-def train(make: Callable[[], Recipe], steps: int, *, seed: int, each_step: Callable[[], object] = lambda: None) -> Run:
-    """Train a recipe on MNIST, with a row of the log and a look of the diagnosis per epoch."""
+def train(
+    make: Callable[[], Recipe],
+    steps: int,
+    *,
+    seed: int,
+    until_alarm: bool = False,
+    each_step: Callable[[], object] = lambda: None,
+) -> Run:
+    """Train a recipe on MNIST, with a row of the log and a look of the diagnosis per epoch.
+
+    until_alarm: stop when the diagnosis first speaks.
+    """
     recipe = make()
     images = read_images(MNIST_FOLDER).scaled(recipe.pixels)
     trainer = Trainer(recipe, images, seed=seed)
     diagnosis = Diagnosis(trainer, digits=True)
     said: list[tuple[int, str, str]] = []
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        while trainer.steps < steps:
+        while trainer.steps < steps and not (until_alarm and said):
             trainer.step()
             each_step()
             if trainer.epoch_is_over or trainer.steps == steps:
