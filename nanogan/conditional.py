@@ -24,6 +24,7 @@ from .errors import ShapeError
 from .initializers import DEFAULT_INIT, Init, Normal, ones, zeros
 from .layer import Declared, Layer, expect_shape
 from .norm import BatchNorm
+from .numerics import channel_sums_of_products
 from .settings import check_fields
 
 
@@ -88,12 +89,13 @@ class Embedding(ByClass):
 
 @dataclass
 class Projection(ByClass):
-    """y = x (W + E_c) + b: the last layer of a discriminator, which asks whether x is real and whether it is a c.
+    """y = x (W + E_c / sqrt(n_in)) + b: the end of a discriminator, which asks if x is real, and if it is a c.
 
     x: (N, n_in)   W: (n_in)   E: (classes, n_in)   c: (N,), the labels   b: (1)   y: (N, 1)
 
     log p(real | x, c) / p(fake | x, c) is log p(c | x, real) / p(c | x, fake) and log p(real | x) / p(fake | x); if
-    both are linear in x, this is their sum. Source: Miyato and Koyama 2018, eq. 3.
+    both are linear in x, this is their sum. Source: Miyato and Koyama 2018, eq. 3. Divided by sqrt(n_in), because Adam
+    moves all of E_c by lr at once: without it, D reads the classes before G draws any, and has won.
     """
 
     n_in: int
@@ -118,7 +120,8 @@ class Projection(ByClass):
 
     def forward(self, x: Array, training: bool = True) -> Array:
         self.x = x
-        weights = self.weights = self.row_of_class("W + E of c", self.E)
+        weights = self.weights = self.row_of_class("weights of c", self.E)  # W + E_c / sqrt(n_in)
+        weights *= self.n_in**-0.5
         weights += self.W
         products = self.xp.multiply(x, weights, out=self.buffer("products", x.shape))
         y = products.sum(axis=1, keepdims=True, out=self.buffer("y", (len(x), 1)))
@@ -126,14 +129,15 @@ class Projection(ByClass):
         return y
 
     def backward_params(self, dy: Array) -> None:
-        """dW = sum of dy x over the batch      dE = C^T (dy x)      db = sum of dy"""
+        """dW = sum of dy x over the batch      dE = C^T (dy x) / sqrt(n_in)      db = sum of dy"""
         rows = self.xp.multiply(self.x, dy, out=self.buffer("products", self.x.shape))
         rows.sum(axis=0, out=self.dW)
         self.sums_by_class(rows, out=self.dE)
+        self.dE *= self.n_in**-0.5
         dy.sum(axis=0, out=self.db)
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = dy (W + E_c)"""
+        """dx = dy (W + E_c / sqrt(n_in))"""
         return self.xp.multiply(self.weights, dy, out=self.buffer("dx", self.x.shape))
 
     def forward_tangent(self, v: Array) -> Array:
@@ -165,62 +169,68 @@ class ConditionalBatchNorm(ByClass, BatchNorm):
 
     def _normalise(self, x: Array) -> Array:
         self._use_statistics(x)
-        self.gamma_c, beta_c = self.row_of_class("gamma of c", self.gamma), self.row_of_class("beta of c", self.beta)
+        scale = self.scale = self.row_of_class("gamma / std", self.gamma)
+        scale /= self.std
         y = self.buffer("y", x.shape)
-        self.xp.multiply(self.deviation, self._over_lines(self.gamma_c / self.std), out=y)
-        y += self._over_lines(beta_c)
+        self.xp.multiply(self.deviation, self._over_lines(scale), out=y)
+        y += self._over_lines(self.row_of_class("beta of c", self.beta))
         return y
 
     def backward_params(self, dy: Array) -> None:
         """dgamma = C^T (sum of dy xhat over the image)      dbeta = C^T (sum of dy over the image)"""
-        self._table_gradients(*self._sums_over_image(dy))
+        self._table_gradients(*self._image_sums(dy))
 
     def backward_input(self, dy: Array) -> Array:
-        """dx = (gamma_c dy - mean of gamma_c dy - xhat mean of (gamma_c dy xhat)) / std      (means over N, H and W)
+        """dx = s - mean of s - xhat (mean of s xhat)      s = (gamma_c / std) dy
 
-        The two means are x's effect on mean and var. After a forward pass in evaluation there is none.
+        The means, over N, H and W, are x's effect on mean and var. After a forward pass in evaluation these are
+        constants, and dx = s.
         """
-        return self._through_statistics(dy, *self._sums_over_image(dy))
+        return self._input_gradient_by_class(dy, *self._image_sums(dy))
 
     def backward(self, dy: Array) -> Array:
         """Both from one pair of sums."""
-        of_products, of_dy = self._sums_over_image(dy)
+        of_products, of_dy = self._image_sums(dy)
         self._table_gradients(of_products, of_dy)
-        return self._through_statistics(dy, of_products, of_dy)
+        return self._input_gradient_by_class(dy, of_products, of_dy)
 
-    def _sums_over_image(self, dy: Array) -> tuple[Array, Array]:
-        """The sums of dy xhat and of dy over each image alone: (N, C) both."""
+    def _image_sums(self, dy: Array) -> tuple[Array, Array]:
+        """The sums of dy xhat and of dy over each image alone, (N, C) both."""
         products = self.xp.multiply(dy, self.deviation, out=self.buffer("products", dy.shape))
-        return self._image_sums(products) / self.std, self._image_sums(dy)
+        of_products = self._image_sum("dy xhat", products)
+        of_products /= self.std
+        return of_products, self._image_sum("dy", dy)
+
+    def _image_sum(self, name: str, x: Array) -> Array:
+        """(N, H, W, C) -> (N, C): over columns of the image, then along what is left, a line."""
+        if x.ndim == 2:
+            return x
+        n, _, width, channels = x.shape
+        line = x.sum(axis=1, out=self.buffer("sum of lines", (n, width, channels)))
+        return line.sum(axis=1, out=self.buffer(f"sum over the image of {name}", (n, channels)))
 
     def _table_gradients(self, of_products: Array, of_dy: Array) -> None:
         self.sums_by_class(of_products, out=self.dgamma)
         self.sums_by_class(of_dy, out=self.dbeta)
 
-    def _through_statistics(self, dy: Array, of_products: Array, of_dy: Array) -> Array:
-        dx, std = self.buffer("dx", dy.shape), self.std
-        self.xp.multiply(dy, self._over_lines(self.gamma_c / std), out=dx)
+    def _input_gradient_by_class(self, dy: Array, of_products: Array, of_dy: Array) -> Array:
+        dx = self.buffer("dx", dy.shape)
+        self.xp.multiply(dy, self._over_lines(self.scale), out=dx)  # s
         if not self.training:
             return dx
-        sums = ((self.gamma_c * of_image).sum(axis=0) for of_image in (of_products, of_dy))
-        through_var, through_mean = self.shard.totals(self.xp, *sums)
-        products = self.buffer("products", dy.shape)
-        dx -= self.xp.multiply(self.deviation, self._over_image(through_var / (self.M * std * std)), out=products)
-        dx -= self._over_image(through_mean / (self.M * std))
+        sums = (channel_sums_of_products(self.xp, self.scale, of_image) for of_image in (of_dy, of_products))
+        mean, product_mean = (total / self.M for total in self.shard.totals(self.xp, *sums))
+        dx -= self._over_image(mean)
+        work = self.buffer("products", dy.shape)
+        dx -= self.xp.multiply(self.deviation, self._over_image(product_mean / self.std), out=work)
         return dx
 
-    def _image_sums(self, x: Array) -> Array:
-        """The sum over the image, (N, C), of x: (N, H, W, C), over its lines and then over its columns."""
-        if x.ndim == 2:
-            return x
-        columns = x.sum(axis=1, out=self.buffer("sums over lines", (len(x), *x.shape[2:])))
-        return columns.sum(axis=1)
-
     def _over_lines(self, per_row: Array) -> Array:
-        """Each channel's value at every pixel of a line, (N, C) -> (N, 1, W, C): NumPy then runs along lines of the
-        image, not along pixels, for which see `BatchNorm`."""
+        """Each row's values at every pixel of a line, (N, C) -> (N, 1, W, C): NumPy then runs along lines, which is as
+        fast as `_over_image`."""
         if self.deviation.ndim == 2:
             return per_row
-        spread = self.buffer("spread over lines", (len(per_row), 1, *self.deviation.shape[2:]))
+        n, _, width, channels = self.deviation.shape
+        spread = self.buffer("spread over lines", (n, 1, width, channels))
         spread[...] = per_row[:, None, None, :]
         return spread

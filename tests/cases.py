@@ -11,9 +11,11 @@ import textbook
 
 from nanogan import (
     BatchNorm,
+    ConditionalBatchNorm,
     Conv2d,
     ConvTranspose2d,
     Dropout,
+    Embedding,
     Flatten,
     Layer,
     LeakyReLU,
@@ -21,6 +23,7 @@ from nanogan import (
     Maxout,
     Network,
     Pack,
+    Projection,
     ReLU,
     Reshape,
     Sequential,
@@ -69,6 +72,23 @@ class LayerCase:
         """A batch on the host that makes n outputs, off the kinks."""
         x = rng.standard_normal((n * self.pack, *self.input_shape))
         return (x + np.copysign(self.margin, x)).astype(dtype)
+
+
+class WithLabels(Sequential):
+    """Layers that are given the class of each row: 0, 0, 1, 1 ..., as `textbook.classes` has it."""
+
+    def __init__(self, layers: Any) -> None:
+        super().__init__(layers)
+        self.uses_labels = False
+        self.many = np.array(textbook.classes(40_000, self.label_layers()[0].classes))
+
+    def __copy__(self) -> WithLabels:
+        return WithLabels(self.layers)
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        for layer in self.label_layers():
+            layer.labels = self.backend.asarray(self.many[: len(x)])
+        return super().forward(x, training)
 
 
 CONV = Conv2d(2, 3, 3, bias=False)
@@ -150,4 +170,21 @@ LAYER_CASES = [
     LayerCase("Skip", Skip([Linear(4, 3), Tanh()]), (4,), textbook.skip(textbook.linear, textbook.tanh)),
     LayerCase("Skip of nothing", Skip([]), (2, 3), textbook.skip()),
     LayerCase("Skips as a U-Net", Skip(U_NET), (4, 4, 1), textbook.skip(*PLAIN_U_NET), least=2),
+    LayerCase("Embedding", WithLabels([Embedding(3, 2)]), (4,), textbook.in_order(textbook.embedding)),
+    LayerCase("Projection", WithLabels([Projection(4, 3)]), (4,), textbook.in_order(textbook.projection)),
+    LayerCase("Projection of one class", WithLabels([Projection(3, 1)]), (3,), textbook.in_order(textbook.projection)),
+    LayerCase(
+        "ConditionalBatchNorm",
+        WithLabels([ConditionalBatchNorm(3, 2)]),
+        (3,),
+        textbook.in_order(textbook.conditional_batch_norm),
+        least=3,
+    ),
+    LayerCase(
+        "ConditionalBatchNorm on images",
+        WithLabels([Linear(2, 12), Reshape((3, 2, 2)), ConditionalBatchNorm(2, 2, momentum=1.0, eps=0.1)]),
+        (2,),
+        textbook.in_order(textbook.linear, textbook.reshape, textbook.conditional_batch_norm),
+        least=2,
+    ),
 ]
