@@ -9,16 +9,9 @@ from pathlib import Path
 from .commands.arguments import Parser, errors_in_one_line
 
 COMMANDS = (
-    "train",
-    "sample",
-    "evaluate",
-    "translate",
-    "gradcheck",
-    "explain",
-    "learn",
-    "breaks",
-    "doctor",
-    "gpu_check",
+    *("train", "sample", "walk", "invert", "evaluate", "translate"),
+    *("explain", "learn", "breaks", "gradcheck"),
+    *("doctor", "gpu_check"),
 )
 
 

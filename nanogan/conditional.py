@@ -29,9 +29,10 @@ from .settings import check_fields
 
 
 class ByClass(Layer):
-    """Base of the layers that use labels."""
+    """Base of the layers that use labels. tables: the names of its arrays with a row for each class."""
 
     uses_labels = True
+    tables = ("E",)
 
     def row_of_class(self, name: str, table: Array) -> Array:
         """table[c_n] for every n: (N, ...), in the work array `name`."""
@@ -158,6 +159,7 @@ class ConditionalBatchNorm(ByClass, BatchNorm):
     """
 
     classes: int
+    tables = ("gamma", "beta")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -47,6 +47,15 @@ def count(text: str) -> int:
     return _checked(int, text, lambda number: 1 <= number <= 10**6, "a whole number from 1 to 1,000,000")
 
 
+def up_to(most: int, least: int = 1) -> Callable[[str], int]:
+    """An argument type: a whole number of at least `least` and at most `most`."""
+
+    def number(text: str) -> int:
+        return _checked(int, text, lambda value: least <= value <= most, f"a whole number from {least:,} to {most:,}")
+
+    return number
+
+
 def seed(text: str) -> int:
     """An argument type: a whole number of at least 0."""
     return _checked(int, text, lambda number: number >= 0, "a whole number of at least 0")

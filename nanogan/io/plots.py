@@ -89,6 +89,19 @@ def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_fram
     _write(path, content)
 
 
+def save_loop(path: str | Path, images: Array, *, seconds_per_frame: float = 0.08) -> None:
+    """Draw images (N, H, W, C), values in [0, 1], as an animated GIF that goes on forever; small ones are enlarged."""
+    from PIL import Image
+
+    zoom = max(1, 224 // max(images.shape[1:3]))
+    pixels = _as_bytes(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
+    frames = [Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame) for frame in pixels]
+    content = io.BytesIO()
+    duration = int(1000 * seconds_per_frame)
+    frames[0].save(content, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0)
+    _write(path, content)
+
+
 def save_losses(
     path: str | Path,
     rows: Sequence[dict[str, Any]],
