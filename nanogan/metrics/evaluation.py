@@ -19,7 +19,9 @@ from ..data.images import load_mnist
 from ..errors import InputError, ShapeError
 from ..layers import Linear, ReLU
 from ..network import Network
+from .by_class import format_by_class, scores_by_class
 from .classifier import features_and_digits, predict, train_classifier
+from .neighbours import nearest
 from .samples import (
     Bins,
     different_bins,
@@ -70,12 +72,13 @@ REAL: dict[str, float] = {
 
 
 class _Reference(NamedTuple):
-    """What samples are compared with: images (N, 28, 28, 1), labels, features (N, 64), and NDB's bins."""
+    """What samples are compared with: images (N, 28, 28, 1), labels, features (N, 64), digits read, NDB's bins."""
 
     validation: Array
     test: Array
     test_labels: Array
     test_features: Array
+    test_digits: Array
     bins: Bins
 
 
@@ -85,20 +88,51 @@ def _reference() -> _Reference:
     train, _ = load_mnist("train", scale=(0, 1))
     test, test_labels = load_mnist("test", scale=(0, 1))
     bins = fit_bins(train[10_000:], np.random.default_rng(0))
-    return _Reference(train[50_000:51_000].copy(), test, test_labels, features_and_digits(test)[0], bins)
+    return _Reference(train[50_000:51_000].copy(), test, test_labels, *features_and_digits(test), bins)
 
 
-def evaluate_samples(images: Array) -> dict[str, Any]:
+NEIGHBOURS = 1000
+"""Samples whose nearest training images are looked for: all pixels of 60,000 images are compared with each."""
+
+
+class Neighbours(NamedTuple):
+    """Images (N, 28, 28, 1), the nearest training image of each, (N, 28, 28, 1), and the distance (N,)."""
+
+    images: Array
+    nearest: Array
+    distance: Array
+
+
+def training_neighbours(images: Array) -> Neighbours:
+    """The training digits nearest to the first NEIGHBOURS of some digits, (N, 28, 28, 1) in [0, 1]."""
+    train, _ = load_mnist("train", scale=(0, 1))
+    index, distance = nearest(images[:NEIGHBOURS], train)
+    return Neighbours(images[:NEIGHBOURS], train[index], distance)
+
+
+@cache
+def real_neighbours() -> Neighbours:
+    """Those of test images, which no generator has seen."""
+    return training_neighbours(_reference().test)
+
+
+def evaluate_samples(images: Array, labels: Array | None = None) -> dict[str, Any]:
     """Every metric of generated digits, as plain numbers and lists that JSON can hold.
 
-    images: (N, 28, 28) or (N, 28, 28, 1), in [0, 1], black is 0. The protocol asks for N = 10,000; figures from fewer
-    don't compare, and "samples" tells. Deterministic: the same images give the same numbers. About 10 s on two cores.
+    images: (N, 28, 28) or (N, 28, 28, 1), in [0, 1], black is 0. labels: (N,), the digits that a conditional generator
+    was asked for, which adds scores by class, and is what the classifier of train_on_generated learns.
+    The protocol asks for N = 10,000; figures from fewer don't compare, and "samples" tells. Deterministic: the same
+    images give the same numbers. About 10 s on two cores.
     Raises ShapeError or InputError if the images aren't that.
     """
     fake, real = _digits(images), _reference()
     features, digits = features_and_digits(fake)
     shares = digit_shares(digits)
     parzen = parzen_log_likelihood(fake, real.validation, real.test)
+    by_class = {}
+    if labels is not None:
+        of_test = (real.test_features, real.test_digits, real.test_labels)
+        by_class = {"by_class": scores_by_class(features, digits, labels, *of_test)}
     return {
         "samples": len(fake),
         "fd_mnist": frechet_distance(real.test_features, features),
@@ -111,7 +145,10 @@ def evaluate_samples(images: Array) -> dict[str, Any]:
         "parzen_error": parzen.error,
         "parzen_sigma": parzen.sigma,
         **different_bins(real.bins, fake)._asdict(),
-        "train_on_generated": train_on_generated(fake, digits, real.test, real.test_labels),
+        "train_on_generated": train_on_generated(
+            fake, digits if labels is None else labels, real.test, real.test_labels
+        ),
+        **by_class,
     }
 
 
@@ -141,6 +178,8 @@ def format_table(scores: Mapping[str, Any]) -> str:
     ]
     lines += ["", "digit    " + "".join(f"{digit:7}" for digit in range(10))]
     lines += ["share, % " + "".join(f"{100 * share:7.1f}" for share in scores["digit_shares"])]
+    if "by_class" in scores:
+        lines += ["", format_by_class(scores["by_class"])]
     lines += [
         "",
         "real: 10,000 training images. Parzen: for comparison with 2014; Theis et al. 2016 advise against it.",
