@@ -3,6 +3,7 @@
     python examples/ring.py                              a packed GAN on the ring, about a minute
     python examples/ring.py --packing 1                  the plain GAN, to compare
     python examples/ring.py --mixture grid --packing 4   25 modes, packs of four
+    python examples/ring.py --packing 1 --setting penalties     pairs, R1 and R2 instead of packs (docs/stability.md)
 
 The results are in runs/MIXTURE-PACKING: modes.png, the generated points at four moments and the way that D tells them
 to go, and result.json, the counts.
@@ -34,15 +35,18 @@ from nanogan import (
     BCEWithLogits,
     FanIn,
     Layer,
+    LeakyReLU,
     Linear,
     Maxout,
     Network,
     Normal,
     Pack,
+    Relativistic,
     ReLU,
     discriminator_gradients,
     generator_gradients,
     get_backend,
+    zero_centred_penalty,
 )
 from nanogan.backend import BACKENDS, Array, Backend
 from nanogan.commands.arguments import Parser, choose_seed, errors_in_one_line, file_path, positive_int, seed
@@ -88,6 +92,12 @@ def discriminator(width: int, init: Init, packing: int) -> list[Layer]:
     ]
 
 
+def unnormalised(width: int, n_in: int, n_out: int) -> list[Layer]:
+    """Three hidden layers, for either network where penalties keep D smooth."""
+    hidden = [layer for n in (n_in, width, width) for layer in (Linear(n, width), LeakyReLU())]
+    return [*hidden, Linear(width, n_out)]
+
+
 class Setting(NamedTuple):
     """Widths of the hidden layers, first weights, optimizers, and the length of a run.
 
@@ -104,6 +114,11 @@ class Setting(NamedTuple):
     settle: bool
     """Whether both learning rates fall to 0, linearly, and G is averaged over about a twentieth of the run: the modes'
     places swing around the right ones."""
+    gamma: float = 0.0
+    """Of R1 and R2 at first; it falls to 0 with the learning rates, because a D that tells near points apart has to be
+    steep in the end. Above 0, D and G compare pairs, and neither network is normalised."""
+    noise: float = 1.0
+    """Standard deviation of z. With 4, G need not learn to be as steep between the modes as it has to be."""
 
 
 SETTINGS = {
@@ -125,7 +140,26 @@ SETTINGS = {
         steps=400_000,
         settle=False,
     ),
+    "penalties": Setting(
+        G_width=128,
+        D_width=128,
+        init=FanIn(),
+        G_optimizer=Adam(lr=1e-3, betas=(0.0, 0.99)),
+        D_optimizer=Adam(lr=1e-3, betas=(0.0, 0.99)),
+        steps=20_000,
+        settle=True,
+        gamma=0.1,
+        noise=4.0,
+    ),
 }
+
+
+def networks(setting: Setting, packing: int) -> tuple[list[Layer], list[Layer]]:
+    """The layers of G and of D."""
+    if setting.gamma:
+        judge = [Pack(packing), *unnormalised(setting.D_width, 2 * packing, 1)]
+        return unnormalised(setting.G_width, 2, 2), judge
+    return generator(setting.G_width, setting.init), discriminator(setting.D_width, setting.init, packing)
 
 
 # ---- training
@@ -137,22 +171,28 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
     As in the published code, both networks move at once. Real points are drawn afresh; there, they were 100,000.
     """
     mixture, setting, rng = MIXTURES[args.mixture], SETTINGS[args.setting], np.random.default_rng(args.seed)
-    G = Network(generator(setting.G_width, setting.init), 2, backend=backend, rng=rng)
-    D = Network(discriminator(setting.D_width, setting.init, args.packing), 2, backend=backend, rng=rng)
-    averaged = Network(generator(setting.G_width, setting.init), 2, backend=backend)
+    G_layers, D_layers = networks(setting, args.packing)
+    G, D = (Network(layers, 2, backend=backend, rng=rng) for layers in (G_layers, D_layers))
+    averaged = Network(G_layers, 2, backend=backend)
     G_optimizer, D_optimizer = setting.G_optimizer.bind(G), setting.D_optimizer.bind(D)
-    loss = BCEWithLogits().bind(backend, np.float32)
+    loss = (Relativistic() if setting.gamma else BCEWithLogits()).bind(backend, np.float32)
+
+    unit = float(mixture.centres.std()) if setting.gamma else 1.0  # of what both networks see; slopes count per unit
 
     def noise(count: int) -> Array:
-        return backend.asarray(rng.standard_normal((count, 2), dtype=np.float32))
+        return backend.asarray(setting.noise * rng.standard_normal((count, 2), dtype=np.float32))
 
     batch, fixed_noise, scenes = BATCH * args.packing, noise(COUNTED), []
     moments = {-(-args.steps // part) for part in (64, 16, 4, 1)}
     for step in range(1, args.steps + 1):
-        real = backend.asarray(mixture.sample(batch, rng).astype(np.float32))
+        real = backend.asarray((mixture.sample(batch, rng) / unit).astype(np.float32))
         fake = G.forward(noise(batch))
         discriminator_gradients(D, loss, real, fake)
-        generator_gradients(G, D, loss, fake)
+        if setting.gamma:
+            gamma = setting.gamma * (1 - step / args.steps)
+            zero_centred_penalty(D, real, gamma)
+            zero_centred_penalty(D, fake, gamma)
+        generator_gradients(G, D, loss, fake, real=real)
         D_optimizer.step()
         G_optimizer.step()
         if setting.settle:
@@ -161,6 +201,7 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
         follow(averaged, G, 1.0 if step <= args.steps // 2 or not setting.settle else min(20 / args.steps, 1.0))
         if step in moments:
             points, pushes = look(averaged, D, loss, fixed_noise)
+            points *= unit
             found = modes(mixture, points)
             title = f"step {step:,}: {found.hit} of {len(mixture.centres)} modes, {100 * found.high_quality:.1f} %"
             scenes.append(Scene(title, points, pushes))
