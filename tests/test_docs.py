@@ -130,6 +130,11 @@ def test_tables_are_what_their_command_prints(part):
     assert part.table(results["runs" if part is ring else "rows"]) in PAGES[TABLES[part]]
 
 
+def test_the_times_of_cures_are_what_was_saved():
+    """python -m benchmarks.quality.cures --table"""
+    assert cures.time_table(cures.load_results()["step_ms"]) in PAGES["stability.md"]
+
+
 def test_benchmarks_are_what_was_saved():
     """python -m benchmarks --table"""
     tables = suite.saved_tables(suite.RESULTS)

@@ -1,6 +1,7 @@
 """Modes found and high-quality samples of packed and plain GANs on the ring and the grid, seed by seed.
 
     python -m benchmarks.quality.ring [--seeds 5] [--grid-seeds 2] [--resume] [--json benchmarks/results/ring.json]
+    python -m benchmarks.quality.ring --setting penalties --packing 1 --grid-seeds 5 --json penalties.json
 
 Every run is `python examples/ring.py` with one seed, in a process of its own. The results are written after each;
 --resume keeps those that are there and makes the others. Printed is the table of the README, in Markdown.
@@ -38,11 +39,12 @@ PUBLISHED = {
 """Modes and high quality of each mixture and packing (Lin et al. 2018), the rows of the table."""
 
 
-def run(mixture: str, packing: int, seed: int, steps: int | None) -> dict[str, Any]:
+def run(mixture: str, packing: int, seed: int, setting: str, steps: int | None) -> dict[str, Any]:
     """What the example writes down of one run."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "examples" / "ring.py"), "--mixture", mixture, "--packing", str(packing)]
-        command += ["--seed", str(seed), "--out", folder, "--quiet", *(["--steps", str(steps)] if steps else [])]
+        command += ["--setting", setting, "--seed", str(seed), "--out", folder, "--quiet"]
+        command += ["--steps", str(steps)] if steps else []
         subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
         result: dict[str, Any] = json.loads((Path(folder) / "result.json").read_text())
     return {name: value for name, value in result.items() if name not in ("out", "quiet")}
@@ -75,6 +77,8 @@ def main() -> None:
     parser = Parser(prog="python -m benchmarks.quality.ring", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--seeds", type=positive_int, default=5, help="runs for each row of the ring (default: 5)")
     parser.add_argument("--grid-seeds", type=positive_int, default=2, help="the same for the grid (default: 2)")
+    parser.add_argument("--setting", default="small", help="of the example: small (default), penalties or published")
+    parser.add_argument("--packing", type=int, nargs="+", default=[1, 2, 4], help="which rows (default: 1 2 4)")
     parser.add_argument("--steps", type=positive_int, help="training steps (default: the example's)")
     parser.add_argument("--resume", action="store_true", help="keep the runs that the file has already")
     parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "ring.json", metavar="FILE")
@@ -88,9 +92,9 @@ def main() -> None:
     kept = {(one["mixture"], one["packing"], one["seed"]) for one in runs}
     for mixture, packing in PUBLISHED:
         for seed in range(args.seeds if mixture == "ring" else args.grid_seeds):
-            if (mixture, packing, seed) in kept:
+            if (mixture, packing, seed) in kept or packing not in args.packing:
                 continue
-            found = run(mixture, packing, seed, args.steps)
+            found = run(mixture, packing, seed, args.setting, args.steps)
             print(found, flush=True)
             runs.append(found)
             runs.sort(key=lambda one: (list(PUBLISHED).index((one["mixture"], one["packing"])), one["seed"]))
