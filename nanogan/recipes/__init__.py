@@ -1,6 +1,7 @@
 """What to train: a recipe (`recipe.py`); `dense.py` and `convolutional.py` make them, `mnist.py` names them."""
 
+from .cures import cured
 from .mnist import RECIPES, get_recipe, table
 from .recipe import ImageToImage, Recipe, Schedule, describe, restore
 
-__all__ = ["RECIPES", "ImageToImage", "Recipe", "Schedule", "describe", "get_recipe", "restore", "table"]
+__all__ = ["RECIPES", "ImageToImage", "Recipe", "Schedule", "cured", "describe", "get_recipe", "restore", "table"]

@@ -117,7 +117,8 @@ class Recipe:
             try:
                 expect_penalised(self.discriminator)
             except InputError as error:
-                raise InputError(f"{self.name}: discriminator: {error}") from None
+                hint = "leave it out, as nanogan.recipes.cured does"
+                raise InputError(f"{self.name}: discriminator: {error}; {hint}") from None
 
     @property
     def input_shape(self) -> Shape:
