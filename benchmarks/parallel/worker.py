@@ -77,8 +77,8 @@ class MeasuredWorkers(MPIWorkers):
         super()._sum_by_blocks(array)
         self._delay(2 * (self.size - 1) - 2 * self._rounds)  # `_wait` has counted two rounds
 
-    def _wait(self, request: Any) -> None:
-        super()._wait(request)
+    def _wait(self, *requests: Any) -> None:
+        super()._wait(*requests)
         if hasattr(self, "job"):
             self._delay(self._rounds)
 

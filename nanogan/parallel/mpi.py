@@ -44,13 +44,22 @@ class MPIWorkers(Workers):
 
     def sum(self, array: Array) -> Array:
         """See `Workers`. array: on the host, contiguous."""
-        if array.nbytes <= SMALL:
+        if self.size == 2:
+            self._exchange(array)
+        elif array.nbytes <= SMALL:
             parts = self._work_array(self.size * array.size, array.dtype).reshape(self.size, *array.shape)
             self._wait(self.communicator.Iallgather(array, parts))
             _add_in_order(parts, out=array)
         else:
             self._sum_by_blocks(array.reshape(-1))
         return array
+
+    def _exchange(self, array: Array) -> None:
+        """Two workers send all that they have to each other: as many bytes as blocks, in half of the time."""
+        theirs = self._work_array(array.size, array.dtype).reshape(array.shape)
+        other = 1 - self.rank
+        self._wait(self.communicator.Irecv(theirs, other), self.communicator.Isend(array, other))
+        np.add(array, theirs, out=array)  # a + b and b + a have the same bits
 
     def _sum_by_blocks(self, array: Array) -> None:
         """Each worker adds one block of everybody's array and hands it out: as many bytes as in a ring."""
@@ -97,10 +106,10 @@ class MPIWorkers(Workers):
         self._wait(self.communicator.Ibcast(method))
         return method.tobytes().decode().strip()
 
-    def _wait(self, request: Any) -> None:
-        """Until the request is done. A signal is handled meanwhile, which MPI's own waiting would put off."""
+    def _wait(self, *requests: Any) -> None:
+        """Until all are done. A signal is handled meanwhile, which MPI's own waiting would put off."""
         began = time.monotonic()
-        while not request.Test():
+        while not self.mpi.Request.Testall(requests):
             waited = time.monotonic() - began
             if waited > self.patience:
                 self._name_who_hangs()
