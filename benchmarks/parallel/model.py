@@ -5,7 +5,8 @@
 
     T(p) = fixed + rows B / p + draws B          computing this worker's rows; what every worker draws for all rows
          + sums log2(p) alpha                    BatchNorm's small sums, and the two messages with a step's decisions
-         + 4 (p - 1) alpha + 2 (p - 1) / p bytes beta      two gradients, in blocks: to their owner, and back to all
+         + 4 (p - 1) alpha + 2 (p - 1) / p bytes beta      two gradients, in blocks: to their owner, and back to all;
+                                                           with two workers, who exchange them whole, 2 alpha
          + reports                               rank 0's pictures and checkpoint, at most one in two seconds
 
 Fitted are fixed and rows (one worker, several batches), alpha and beta (two workers, sums of several lengths). Where
@@ -67,7 +68,7 @@ class Step:
             "computes": self.fixed + self.per_row * batch / workers,
             "draws": self.draws_per_row * batch,
             "small sums": small,
-            "gradients": 4 * (workers - 1) * alpha + moved,
+            "gradients": (2 if workers == 2 else 4 * (workers - 1)) * alpha + moved,
         }
         epoch = max(IMAGES / batch, 1) * sum(found.values())
         found["reports"] = sum(found.values()) * self.report / max(epoch, 2.0)
@@ -86,7 +87,7 @@ def line(x: list[float], y: list[float]) -> tuple[float, float]:
 def fitted(network: dict[str, Any], batches: tuple[int, ...], steps: int) -> tuple[Step, list[dict[str, Any]]]:
     """The step of a network, from one worker and several batches."""
     rows = launch(1, 1, [{**network, "batch_size": batch, "steps": steps} for batch in batches])
-    fixed, per_row = line(list(map(float, batches)), [row["ms"] / 1e3 for row in rows])
+    fixed, per_row = line(list(map(float, batches)), [row["tenth_ms"] / 1e3 for row in rows])
     trainer = Job(**network, batch_size=batches[0], steps=1).trainer()
     drawn = np.empty((4096, trainer.recipe.noise_size), np.float32)
     draws = 2 * seconds(lambda: trainer.recipe.draw_noise(trainer.rng, drawn)) / len(drawn)
@@ -126,7 +127,7 @@ def checked(step: Step, alpha: float, beta: float, batch: int) -> list[dict[str,
                     "workers": workers,
                     "delay_us": found["delay"],
                     "messages": found.get("messages", 0),
-                    "measured_ms": found["ms"],
+                    "measured_ms": found["tenth_ms"],
                     "model_ms": 1e3 * predicted,
                 }
             )
@@ -183,7 +184,7 @@ def main() -> int:
     result = json.loads(path.read_text()) if path.exists() else {}
     if not args.curve:
         measure(result, args.only)
-    steps = {name: Step(**step) for name, step in result["networks"].items()}
+    steps = {name: Step(**step) for name, step in result.get("networks", {}).items()}
     result["curve"] = curve(steps)
     save(FILE, result)
     print(table(result["curve"]))
@@ -195,8 +196,8 @@ def measure(result: dict[str, Any], only: str | None) -> None:
     if only in (None, "fit"):
         step, rows = fitted(NETWORKS["the default, 28 x 28"], BATCHES, 15)
         times = launch(2, 1, [{"recipe": "sums", "batch_size": size, "steps": 200} for size in (256, 2**18, 2**20)])
-        alpha = times[0]["ms"] / 1e3
-        two_blocks = [row["ms"] / 1e3 for row in times[1:]]
+        alpha = times[0]["tenth_ms"] / 1e3
+        two_blocks = [row["tenth_ms"] / 1e3 for row in times[1:]]
         beta = (two_blocks[1] - two_blocks[0]) / (4 * (2**20 - 2**18))  # 2 (p - 1) / p = 1 for two
         result["fit"] = {"step": asdict(step), "one worker": rows, "sums": times, "alpha": alpha, "beta": beta}
         result["machine"] = {**machine.facts(1, "numpy"), "load": machine.load(), "cores": os.cpu_count()}
