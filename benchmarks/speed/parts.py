@@ -1,8 +1,11 @@
-"""The parts of the suite: what is measured, with whom, in which sizes. Each part gives rows for a table and a plot."""
+"""The parts of the suite: what is measured, with whom, in which sizes. Each part gives rows for a table and a plot.
+
+A part is a generator of tasks. What identifies a task's row comes first, so that a row that is there needn't be
+measured again.
+"""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,7 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from nanogan.layers import Linear
 from nanogan.pix2pix.networks import unet
@@ -19,47 +24,60 @@ from nanogan.recipes.mnist import RECIPES, VANILLA, get_recipe
 from nanogan.recipes.recipe import ImageToImage, Recipe
 
 from .contenders import JAX, KERAS, NAIVE, OURS, TORCH
+from .environment import ROOT, variables
 from .naive_step import LADDER
 from .reference import Setup
-from .turns import measure, quartiles
+from .turns import measure
 
-ROOT = Path(__file__).parents[2]
-Row = dict[str, Any]
+Row: TypeAlias = dict[str, Any]
+Task: TypeAlias = tuple[Row, Callable[[], Row]]
+"""The fields that tell a row from the others of its part, and what measures it."""
+
 EVERYBODY = (OURS, NAIVE, *TORCH, JAX, *KERAS)
-IN_SWEEPS = (OURS, NAIVE, "PyTorch eager", "PyTorch careful", JAX)
-"""Without the forms that take long to start, or never lead."""
+USUAL = (OURS, NAIVE, "PyTorch eager", "PyTorch careful", "PyTorch graphed", JAX, *KERAS)
+"""Without PyTorch's other forms, which take long to start and were never faster than both of these on a CPU."""
+ALIKE = (OURS, NAIVE, *TORCH, JAX)
+"""Those that have a step of every recipe that makes images from noise."""
 
 
 @dataclass(frozen=True)
 class Options:
     """What all parts are told. recipes, batch_size: of the part `steps`, None for all recipes and their own. only: who
-    runs beside nanogan, None for all. The rest is for `Setup`.
+    runs beside nanogan, None for the usual. processes: of each contender, with so many rounds in each. The rest is for
+    `Setup`.
     """
 
     quick: bool
     rounds: int
+    processes: int
     backend: str
     threads: int
     clock: str
     recipes: list[str] | None
     batch_size: int | None = None
     only: list[str] | None = None
+    avx2: bool = False
 
     def setup(self, recipe: Recipe | ImageToImage, batch_size: int) -> Setup:
         """Without what only nanogan would do: a schedule of learning rates, averaged weights."""
         if isinstance(recipe, Recipe):
             recipe = replace(recipe, schedule=None, ema_decay=None)
-        return Setup(recipe, batch_size, self.backend, self.threads, self.clock)
+        return Setup(recipe, batch_size, self.backend, self.threads, self.clock, self.avx2)
 
     def contenders(self, names: tuple[str, ...]) -> list[str]:
-        """Of these, those that make sense: on a GPU no NumPy, on a CPU no graph, in a quick look no compiling."""
+        """Of these, those that make sense: on a GPU no NumPy, on a CPU no graph."""
         without = {*(LADDER if self.backend == "cupy" else ("PyTorch graphed",))}
-        without |= {"PyTorch compiled"} if self.quick else set()
-        chosen = names if self.only is None else (OURS, *self.only)
+        chosen = USUAL if self.only is None else (OURS, *self.only)
         return [name for name in names if name in chosen and name not in without]
 
+    def step(self, recipe: Recipe | ImageToImage, batch_size: int, names: tuple[str, ...], **size: int) -> Task:
+        """A step of the recipe in so large a batch, by these contenders. size: what else tells the row from others."""
+        setup, contenders = self.setup(recipe, batch_size), self.contenders(names)
+        measured = partial(measure, setup, contenders, self.rounds, self.processes)
+        return {"workload": recipe.name, "batch_size": batch_size, **size}, measured
 
-def steps(options: Options) -> Iterator[Row]:
+
+def steps(options: Options) -> Iterator[Task]:
     """Every recipe's own step, and vanilla's with larger batches."""
     names = options.recipes or (["vanilla"] if options.quick else list(RECIPES))
     for name in names:
@@ -67,20 +85,19 @@ def steps(options: Options) -> Iterator[Row]:
         contenders = tuple(other for other in EVERYBODY if name == "keras" or other not in KERAS)
         larger = (256, 1024) if name == "vanilla" and not options.quick else ()
         for batch_size in (options.batch_size,) if options.batch_size else (recipe.batch_size, *larger):
-            yield measure(options.setup(recipe, batch_size), options.contenders(contenders), options.rounds)
+            yield options.step(recipe, batch_size, contenders)
 
 
-def batches(options: Options) -> Iterator[Row]:
+def batches(options: Options) -> Iterator[Task]:
     """vanilla's step in batches of 16 to 4096."""
     for batch_size in (16, 64, 256) if options.quick else (16, 64, 256, 1024, 4096):
-        yield measure(options.setup(VANILLA, batch_size), options.contenders(IN_SWEEPS), options.rounds)
+        yield options.step(VANILLA, batch_size, ALIKE)
 
 
-def hidden(options: Options) -> Iterator[Row]:
+def hidden(options: Options) -> Iterator[Task]:
     """vanilla's step with 64 to 4096 units in every hidden layer."""
     for width in (64, 256) if options.quick else (64, 256, 1024, 4096):
-        row = measure(options.setup(with_hidden(width), 64), options.contenders(IN_SWEEPS), options.rounds)
-        yield {**row, "hidden": width}
+        yield options.step(with_hidden(width), 64, ALIKE, hidden=width)
 
 
 def with_hidden(width: int) -> Recipe:
@@ -96,24 +113,22 @@ def with_hidden(width: int) -> Recipe:
     return replace(VANILLA, generator=generator, discriminator=discriminator)
 
 
-def convolutions(options: Options) -> Iterator[Row]:
+def convolutions(options: Options) -> Iterator[Task]:
     """The DCGAN's step in several batches."""
     for batch_size in (16,) if options.quick else (16, 64, 256):
-        yield measure(options.setup(RECIPES["dcgan"], batch_size), options.contenders(IN_SWEEPS), options.rounds)
+        yield options.step(RECIPES["dcgan"], batch_size, ALIKE)
 
 
-def pictures(options: Options) -> Iterator[Row]:
+def pictures(options: Options) -> Iterator[Task]:
     """The U-Net's step from picture to picture, at its own batch."""
     recipe = unet((28, 28, 1), (28, 28, 1))
-    contenders = options.contenders((OURS, "PyTorch eager", "PyTorch fused", "PyTorch careful"))
-    yield measure(options.setup(recipe, recipe.batch_size), contenders, options.rounds)
+    yield options.step(recipe, recipe.batch_size, (OURS, *TORCH[:3]))
 
 
-def ablation(options: Options) -> Iterator[Row]:
+def ablation(options: Options) -> Iterator[Task]:
     """The steps of vanilla and course, from naive NumPy to nanogan, one trick after the other."""
     for recipe in (VANILLA,) if options.quick else (VANILLA, RECIPES["course"]):
-        names = options.contenders((*LADDER, OURS))
-        yield measure(options.setup(recipe, recipe.batch_size), names, options.rounds)
+        yield replace(options, only=list(LADDER)).step(recipe, recipe.batch_size, (*LADDER, OURS))
 
 
 # ---- what is no step
@@ -138,7 +153,7 @@ generate(G, recipe, z[:1000])
 """
 
 
-def others(options: Options) -> Iterator[Row]:
+def others(options: Options) -> Iterator[Task]:
     """Importing, loading, sampling; and an epoch of the example as its user runs it, with pictures and checkpoint."""
     statements = {
         "import numpy": ("", "import numpy"),
@@ -154,13 +169,15 @@ def others(options: Options) -> Iterator[Row]:
     }
     for name, (before, statement) in statements.items():
         code = TIMED.format(before=before, statement=statement)
-        yield timed(name, partial(seconds_of, code, options), 3 if options.quick else 7)
+        yield {"workload": name}, partial(timed, partial(seconds_of, code, options), 3 if options.quick else 7)
     if not options.quick:
-        yield timed("python examples/mnist_gan.py --epochs 1", partial(epoch, options), 3)
+        yield {"workload": "python examples/mnist_gan.py --epochs 1"}, partial(timed, partial(epoch, options), 3)
 
 
-def timed(name: str, seconds: Callable[[], float], rounds: int) -> Row:
-    return {"workload": name, "rounds": rounds, "ms": {OURS: quartiles([1000 * seconds() for _ in range(rounds)])}}
+def timed(seconds: Callable[[], float], rounds: int) -> Row:
+    """Milliseconds as [first quartile, median, third quartile], each in a process of its own."""
+    milliseconds = [1000 * seconds() for _ in range(rounds)]
+    return {"rounds": rounds, "ms": {OURS: [float(f"{ms:.4g}") for ms in np.quantile(milliseconds, (0.25, 0.5, 0.75))]}}
 
 
 def seconds_of(code: str, options: Options) -> float:
@@ -169,9 +186,10 @@ def seconds_of(code: str, options: Options) -> float:
 
 def run(options: Options, *arguments: str) -> str:
     """What a fresh Python prints."""
-    threads = {"OPENBLAS_NUM_THREADS": str(options.threads), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, env={**os.environ, **threads}, check=True, capture_output=True, text=True).stdout
+    environment = variables(options.threads, options.avx2)
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def epoch(options: Options) -> float:
@@ -182,6 +200,6 @@ def epoch(options: Options) -> float:
         return time.perf_counter() - started
 
 
-PARTS: dict[str, Callable[[Options], Iterator[Row]]] = {
+PARTS: dict[str, Callable[[Options], Iterator[Task]]] = {
     part.__name__: part for part in (steps, ablation, batches, hidden, convolutions, pictures, others)
 }

@@ -36,6 +36,7 @@ class Setup:
 
     recipe, batch_size: what to train; a Recipe, or an ImageToImage. backend: "numpy", all on the CPU, or "cupy", all on
     the GPU. threads: how many each contender may use. clock: "wall", or "cpu", the time that its process was given.
+    avx2: whether all are held to AVX2 where the processor has more.
     """
 
     recipe: Any
@@ -43,6 +44,7 @@ class Setup:
     backend: str = "numpy"
     threads: int = 1
     clock: str = "wall"
+    avx2: bool = False
 
     @property
     def images(self) -> Array:

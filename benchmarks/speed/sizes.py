@@ -55,11 +55,14 @@ def main() -> int:
         for shape in [] if args.table else [(size, size, channels) for size in args.sizes for channels in (1, 3)]:
             recipe = get_recipe(args.recipe, shape, lr=SMALL_LR)
             row = measure(
-                Setup(recipe, recipe.batch_size, threads=args.threads, clock=args.clock), (OURS, TORCH), args.rounds
+                Setup(recipe, recipe.batch_size, threads=args.threads, clock=args.clock),
+                (OURS, TORCH),
+                args.rounds,
+                processes=1,
             )
             row = {"image_shape": list(shape), "load": machine.load(), **row}
             rows = sorted([*(old for old in rows if old["image_shape"] != row["image_shape"]), row], key=shape_of)
-            facts = {**machine.facts(args.threads, "numpy"), "clock": args.clock}
+            facts = {**machine.facts(args.threads, "numpy", avx2=False), "clock": args.clock}
             result = {"command": f"python -m benchmarks.speed.sizes --clock {args.clock}", "machine": facts}
             tables.save(RESULTS, result, rows=rows)
             print(table([row]).splitlines()[-1], flush=True)

@@ -15,13 +15,13 @@ from .contenders import KERAS, OURS
 
 
 def lines(row: dict[str, Any]) -> str:
-    """Milliseconds with their quartiles, how often nanogan's step fits, and the share of the floor reached."""
+    """Milliseconds and their spread, how often nanogan's step fits, and the share of the floor reached."""
     size = "".join(f", {name.split('_')[0]} {row[name]}" for name in ("batch_size", "hidden") if name in row)
     if "speedup" not in row:
         return f"{row['workload'] + size:48}{spread(row['ms'][OURS], 'ms')}"
     width = max(48, *(len(name) + 4 for name in row["ms"]))
     head = f"{row['workload']}{size}"
-    text = [f"\n{head:{width}}{'median   (quartiles)':32}{'nanogan is faster by':32}share of the floor"]
+    text = [f"\n{head:{width}}{'median (lowest to highest)':32}{'nanogan is faster by':32}share of the floor"]
     for name, ms in row["ms"].items():
         speedup = "" if name == OURS else spread(row["speedup"][name], "x")
         floor = spread([100 * share for share in row["share_of_floor"]], "%") if name == OURS else ""
@@ -32,20 +32,25 @@ def lines(row: dict[str, Any]) -> str:
 
 
 def compared(rows: list[dict[str, Any]]) -> str:
-    """For the README: nanogan's medians, and how many times as long each of the others takes, but for Keras's, which
-    has a step for one of the recipes.
+    """For the page: nanogan's medians, and how many times as long each of the others takes, with its spread; but for
+    Keras's, which has a step for one of the recipes.
     """
     others = list(dict.fromkeys(name for row in rows for name in row["speedup"] if name not in (OURS, *KERAS)))
     cells = [["workload", "batch", "nanogan", "of the floor", *others], ["---"] * (4 + len(others))]
     for row in rows:
-        times = [f"{row['speedup'][name][1]:.2f}" if name in row["speedup"] else "" for name in others]
+        times = [ratio(row["speedup"][name]) if name in row["speedup"] else "" for name in others]
         share = f"{100 * row['share_of_floor'][1]:.0f} %"
         cells.append([row["workload"], str(row["batch_size"]), f"{row['ms'][OURS][1]:.3g} ms", share, *times])
     return markdown(cells)
 
 
+def ratio(spread: list[float]) -> str:
+    low, median, high = (f"{value:.2f}" for value in spread)
+    return f"{median} ({low} to {high})"
+
+
 def ladder(rows: list[dict[str, Any]]) -> str:
-    """For the README: milliseconds of every rung of the first ablation, and how much faster than the one before."""
+    """For the page: milliseconds of every rung of the first ablation, and how much faster than the one before."""
     times = {name: quartiles[1] for name, quartiles in rows[0]["ms"].items()}
     cells = [["from naive NumPy to nanogan, one trick at a time", "ms", "faster by"], ["---"] * 3]
     before = None
@@ -57,7 +62,7 @@ def ladder(rows: list[dict[str, Any]]) -> str:
 
 
 def others(rows: list[dict[str, Any]]) -> str:
-    """For the README: the medians of what is no step."""
+    """For the page: the medians of what is no step."""
     cells = [["what", "median", "quartiles"], ["---"] * 3]
     for row in rows:
         low, median, high = (f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s" for ms in row["ms"][OURS])
@@ -78,8 +83,9 @@ def save(path: Path, about: dict[str, Any], **rows: list[dict[str, Any]]) -> Non
         file.write(f'{json.dumps(about, indent=1)[:-2]},\n "{name}": [\n  {lines}\n ]\n}}\n'.encode())
 
 
-def spread(quartiles: list[float], unit: str) -> str:
-    low, median, high = (f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in quartiles)
+def spread(values: list[float], unit: str) -> str:
+    """values: lowest, median, highest; or quartiles."""
+    low, median, high = (f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in values)
     return f"{median:>6} {unit} ({low} to {high})"
 
 

@@ -1,10 +1,13 @@
-"""Contenders by turns: A B C A B C ..., each in a process of its own, after all were seen to compute the same."""
+"""Contenders by turns: A B C A B C ..., each in a process of its own, after all were seen to compute the same.
+
+A process is fast or slow for its whole life: where its arrays lie in memory, and which core it has, decide that. So all
+are started anew several times, and what is compared are the contenders' processes of the same time, pair by pair.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +19,10 @@ TOLERANCE = {
     **dict.fromkeys(KERAS, 1e-2),  # Keras adds Adam's eps before it corrects v's bias, and 1e-7 is not small enough
 }
 """How far a contender's losses may be from the reference's, relatively; 1e-3 for all others: float32, three steps."""
+
+
+Times: TypeAlias = dict[str, dict[str, float]]
+"""Milliseconds of each part, by contender."""
 
 
 class OtherLosses(Exception):
@@ -31,7 +38,6 @@ class Turns:
         self.left_out: dict[str, str] = {}
         self.facts: dict[str, dict[str, float]] = {}
         self.differences: dict[str, float] = {}
-        self.times: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
         for name in names:
             self._start(name)
 
@@ -54,52 +60,68 @@ class Turns:
             self.close()
             raise OtherLosses(f"{self.setup.recipe.name}: {name} computes other losses (reference, got): {losses}")
 
-    def time(self, rounds: int) -> None:
+    def time(self, rounds: int) -> Times:
+        """The median milliseconds of each contender's parts over the rounds."""
+        times: dict[str, list[dict[str, float]]] = {name: [] for name in self.workers}
         for _ in range(rounds):
             for name, worker in self.workers.items():
-                self.times[name].append(worker.ask("time"))
+                times[name].append(worker.ask("time"))
+        return {
+            name: {part: float(np.median([one[part] for one in found])) for part in found[0]}
+            for name, found in times.items()
+        }
 
     def close(self) -> None:
         for worker in self.workers.values():
             worker.close()
 
-    def result(self) -> dict[str, Any]:
-        """Milliseconds as [first quartile, median, third quartile]; how often nanogan's step fits into each of the
-        others', likewise, from the rounds one by one; nanogan's floor and the share of it that is reached.
-        """
-        parts: dict[str, dict[str, Any]] = {
-            name: {part: quartiles([times[part] for times in rounds]) for part in rounds[0]}
-            for name, rounds in self.times.items()
-        }
-        ours = self.times[OURS]
-        return {
-            "workload": self.setup.recipe.name,
-            "batch_size": self.setup.batch_size,
-            "rounds": len(ours),
-            "ms": {name: part["step"] for name, part in parts.items()},
-            "speedup": {
-                name: quartiles([a["step"] / b["step"] for a, b in zip(rounds, ours, strict=True)])
-                for name, rounds in self.times.items()
-            },
-            "floor_ms": quartiles([times["products"] + times["copy"] for times in ours]),
-            "share_of_floor": quartiles([(times["products"] + times["copy"]) / times["step"] for times in ours]),
-            "parts_ms": {name: part for name, part in parts.items() if len(part) > 1},
-            "facts": self.facts[OURS],
-            "peak_MB": {name: round(facts["peak_MB"], 1) for name, facts in self.facts.items()},
-            "largest_difference": self.differences,
-            "left_out": self.left_out,
-        }
+
+def measure(setup: Setup, names: Iterable[str], rounds: int, processes: int) -> dict[str, Any]:
+    """The result for these contenders: so many processes of each, and in each so many rounds. Raises OtherLosses."""
+    first, times = None, []
+    for _ in range(processes):
+        turns = Turns(setup, names)
+        try:
+            times.append(turns.time(rounds))
+        finally:
+            turns.close()
+        first = first or turns
+        names = list(turns.workers)
+    assert first
+    return {
+        "workload": setup.recipe.name,
+        "batch_size": setup.batch_size,
+        "processes": processes,
+        "rounds": rounds,
+        **compared(times),
+        "facts": first.facts[OURS],
+        "peak_MB": {name: round(facts["peak_MB"], 1) for name, facts in first.facts.items()},
+        "largest_difference": first.differences,
+        "left_out": first.left_out,
+    }
 
 
-def quartiles(values: list[float]) -> list[float]:
-    return [float(f"{value:.4g}") for value in np.quantile(values, (0.25, 0.5, 0.75))]
+def compared(times: list[Times]) -> dict[str, Any]:
+    """Milliseconds as [lowest, median, highest] of the processes; how often nanogan's step fits into each of the
+    others', likewise, from processes of the same time; nanogan's floor and the share of it that is reached.
+    """
+    parts = {
+        name: {part: lowest_to_highest([one[name][part] for one in times]) for part in found}
+        for name, found in times[0].items()
+    }
+    ours = [one[OURS] for one in times]
+    floors = [one["products"] + one["copy"] for one in ours]
+    return {
+        "ms": {name: found["step"] for name, found in parts.items()},
+        "speedup": {
+            name: lowest_to_highest([one[name]["step"] / one[OURS]["step"] for one in times]) for name in parts
+        },
+        "floor_ms": lowest_to_highest(floors),
+        "share_of_floor": lowest_to_highest([floor / one["step"] for floor, one in zip(floors, ours, strict=True)]),
+        "parts_ms": {name: found for name, found in parts.items() if len(found) > 1},
+    }
 
 
-def measure(setup: Setup, names: Iterable[str], rounds: int) -> dict[str, Any]:
-    """The result for these contenders. Raises OtherLosses."""
-    turns = Turns(setup, names)
-    try:
-        turns.time(rounds)
-        return turns.result()
-    finally:
-        turns.close()
+def lowest_to_highest(values: list[float]) -> list[float]:
+    """[lowest, median, highest]"""
+    return [float(f"{value:.4g}") for value in np.quantile(values, (0, 0.5, 1))]

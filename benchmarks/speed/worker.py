@@ -16,13 +16,12 @@ from typing import Any, TypeAlias
 from nanogan.recipes.recipe import describe, restore
 
 from .contenders import build
+from .environment import variables
 from .ours import Nanogan
 from .reference import Contender, Missing, Setup, Work, recorded
 
 WARM_UP = 0.06  # seconds of steps before each timed round: another library's threads may spin for some 30 ms after use
 ROUND = 0.12  # seconds that a round should take
-
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class Worker:
@@ -38,14 +37,12 @@ class Worker:
             "threads": setup.threads,
             "clock": setup.clock,
         }
-        threads = dict.fromkeys(THREAD_VARIABLES, str(setup.threads))  # read when a library is loaded
-        flags = os.environ.get("XLA_FLAGS", "") + ("" if setup.threads > 1 else " --xla_cpu_multi_thread_eigen=false")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.speed.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **threads, "XLA_FLAGS": flags},
+            env=variables(setup.threads, setup.avx2),
         )
         self._write(job)
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks.speed import parts, plots, tables, turns
+from benchmarks import machine
+from benchmarks.speed import environment, parts, plots, tables, turns
 from benchmarks.speed.contenders import JAX, KERAS, NAIVE, OURS, TORCH, build
 from benchmarks.speed.naive_step import LADDER
 from benchmarks.speed.ours import Nanogan
@@ -23,6 +24,11 @@ from nanogan.pix2pix.networks import unet
 from nanogan.recipes.mnist import RECIPES, VANILLA
 
 RESULTS = Path(parts.__file__).parents[1] / "results"
+
+
+@pytest.fixture(autouse=True)
+def one_process_tells_what_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "PROCESSES", 1)
 
 
 def largest_difference(name: str, setup: Setup) -> float:
@@ -93,7 +99,7 @@ def test_what_is_timed_runs_on_the_double_of_a_gpu() -> None:
 
 def test_contenders_take_turns_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     setup = Setup(RECIPES["udacity"], 16)
-    row = turns.measure(setup, [OURS, NAIVE, "Keras on PyTorch"], rounds=1)
+    row = turns.measure(setup, [OURS, NAIVE, "Keras on PyTorch"], rounds=1, processes=2)
     assert set(row["ms"]) == {OURS, NAIVE}
     assert "Keras on PyTorch" in row["left_out"]
     assert row["speedup"][OURS] == [1, 1, 1]
@@ -105,31 +111,68 @@ def test_contenders_take_turns_in_processes_of_their_own(monkeypatch: pytest.Mon
         Turns(setup, [NAIVE])
 
 
+def test_processes_are_compared_in_pairs() -> None:
+    """The second pair ran while the machine was slow, which its ratio doesn't show."""
+    ours, theirs = ([{"step": ms, "products": ms / 4, "copy": ms / 4} for ms in found] for found in ((1, 9), (3, 18)))
+    result = turns.compared([{OURS: a, NAIVE: b} for a, b in zip(ours, theirs, strict=True)])
+    assert result["ms"] == {OURS: [1, 5, 9], NAIVE: [3, 10.5, 18]}
+    assert result["speedup"] == {OURS: [1, 1, 1], NAIVE: [2, 2.5, 3]}
+    assert result["floor_ms"] == [0.5, 2.5, 4.5] and result["share_of_floor"] == [0.5, 0.5, 0.5]
+
+
+def test_a_process_is_held_to_avx2(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    if environment.vector_bits() == 128:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "--avx2", "--quick"])
+        with pytest.raises(SystemExit, match="2"):
+            suite.main()
+        assert "--avx2: this processor has no AVX2" in capsys.readouterr().err
+    else:
+        facts = machine.found_by_a_process(threads=1, avx2=True)
+        assert facts["vectors, bits"] == 256 and facts[machine.RATE] > 1
+        assert facts["BLAS kernel"] in ("Haswell", "unknown")
+
+
 def test_the_command_saves_what_it_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    asked = []
+
     def part(options: parts.Options):
-        """One short row."""
-        yield {"workload": "nothing", "rounds": options.rounds, "ms": {OURS: [1.0, 2.0, 3.0]}}
+        """Two short rows."""
+        for name in ("nothing", "little"):
+            yield {"workload": name}, lambda: asked.append(1) or {"rounds": options.rounds, "ms": {OURS: [1.0, 2, 3]}}
 
     monkeypatch.setattr(suite, "PARTS", {"others": part})
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "others", "--rounds", "3", "--out", str(tmp_path)])
+    command = ["benchmarks", "--only", "others", "--rounds", "3", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
     assert suite.main() == 0
     assert "2 ms (1 to 3)" in capsys.readouterr().out
-    saved = json.loads((tmp_path / "others.json").read_text())
-    assert saved["rows"] == [{"workload": "nothing", "rounds": 3, "ms": {OURS: [1.0, 2.0, 3.0]}}]
-    assert saved["machine"]["numpy"] == np.__version__
+    file = tmp_path / "others.json"
+    saved = json.loads(file.read_text())
+    assert saved["rows"][1] == {"workload": "little", "rounds": 3, "ms": {OURS: [1.0, 2, 3]}}
+    assert saved["machine"]["numpy"] == np.__version__ and saved["machine"]["vectors, bits"] in (128, 256, 512)
+    assert len(asked) == 2
+    file.write_text(json.dumps(saved | {"rows": saved["rows"][:1]}))
+    monkeypatch.setattr(sys, "argv", [*command, "--resume"])
+    assert suite.main() == 0 and len(asked) == 3
+    assert json.loads(file.read_text())["rows"] == saved["rows"]
+    file.write_text(json.dumps(saved | {"machine": {**saved["machine"], "processor": "an abacus"}}))
+    with pytest.raises(SystemExit, match="2"):
+        suite.main()
+    assert "measured with another processor; leave --resume out" in capsys.readouterr().err
+    assert len(asked) == 3
 
 
 def test_a_step_alone_is_timed_beside_its_floor_and_saved_only_where_out_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     before = {file: file.read_bytes() for file in suite.RESULTS.glob("*.json")}
-    command = ["benchmarks", "--only", "steps", "--recipes", "vanilla", "--contenders", OURS]
-    monkeypatch.setattr(sys, "argv", [*command, "--batch-size", "8", "--rounds", "1"])
+    command = ["benchmarks", "--only", "steps", "--recipes", "vanilla", "--contenders", OURS, "--batch-size", "8"]
+    command += ["--rounds", "1", "--processes", "1"]
+    monkeypatch.setattr(sys, "argv", command)
     assert suite.main() == 0
     printed = capsys.readouterr().out
     assert "vanilla, batch 8" in printed and "floor: products" in printed and NAIVE not in printed
     assert {file: file.read_bytes() for file in suite.RESULTS.glob("*.json")} == before
-    monkeypatch.setattr(sys, "argv", [*command, "--batch-size", "8", "--rounds", "1", "--out", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", [*command, "--out", str(tmp_path)])
     assert suite.main() == 0
     (row,) = json.loads((tmp_path / "steps.json").read_text())["rows"]
     assert set(row["ms"]) == {OURS} and row["batch_size"] == 8
@@ -164,7 +207,7 @@ def test_the_tables_are_of_what_was_saved(tmp_path: Path, monkeypatch: pytest.Mo
     row |= {"speedup": {OURS: [1, 1, 1], NAIVE: [3, 3.25, 4]}}
     (tmp_path / "steps.json").write_text(json.dumps({"rows": [row]}))
     assert suite.main() == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "| vanilla | 64 | 4 ms | 70 % | 3.25 |"
+    assert capsys.readouterr().out.splitlines()[-1] == "| vanilla | 64 | 4 ms | 70 % | 3.25 (3.00 to 4.00) |"
     (tmp_path / "ablation.json").write_text(json.dumps({"rows": [{"ms": {NAIVE: [7, 8, 9], OURS: [1, 2, 3]}}]}))
     (tmp_path / "others.json").write_text(
         json.dumps({"rows": [{"workload": "a run", "ms": {OURS: [9e3, 12e3, 15e3]}}]})
