@@ -19,7 +19,8 @@ with the step. Its share of the step says how much there is left to gain without
 benchmarks.speed.profile` says what the rest of the time goes to.
 
 Results go to benchmarks/results: a JSON file for each part, and plots. Of less than a whole part
-(--quick, --recipes, --batch-size, --contenders) the JSON file is saved only where --out says, and no plot is drawn.
+(--quick, --recipes, --seeds, --batch-size, --contenders) the JSON file is saved only where --out says, and no plot is
+drawn.
 Files of --backend cupy and of --avx2 have that in their names.
 """
 
@@ -39,14 +40,16 @@ from nanogan.errors import InputError
 from nanogan.recipes.mnist import RECIPES
 
 from . import machine
-from .speed import plots, tables
+from .quality import over_time
+from .speed import parts, plots, tables
 from .speed.environment import check_avx2
-from .speed.parts import EVERYBODY, PARTS, Options, Row
+from .speed.parts import EVERYBODY, Options, Row
 from .speed.reference import CLOCKS
 from .speed.turns import OtherLosses
 
 PROG = "python -m benchmarks"
 RESULTS = Path(__file__).parent / "results"
+PARTS = {**parts.PARTS, "quality-time": over_time.quality_time}
 
 
 def arguments() -> argparse.Namespace:
@@ -55,7 +58,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help="of them all"
     )
-    parser.add_argument("--recipes", nargs="+", choices=list(RECIPES), metavar="NAME", help="in the part `steps`")
+    parser.add_argument(
+        "--recipes", nargs="+", choices=list(RECIPES), metavar="NAME", help="in `steps` and `quality-time`"
+    )
+    parser.add_argument("--seeds", type=positive_int, help="in `quality-time` (default: the default's 5, others' 1)")
     parser.add_argument("--batch-size", type=positive_int, help="in the part `steps` (default: the recipe's)")
     parser.add_argument("--contenders", nargs="+", choices=EVERYBODY, metavar="NAME", help="who runs beside nanogan")
     parser.add_argument("--processes", type=positive_int, help="of each contender (default: 5; quick: 1)")
@@ -72,7 +78,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     args = arguments()
-    complete = not (args.quick or args.recipes or args.batch_size or args.contenders)
+    complete = not (args.quick or args.recipes or args.seeds or args.batch_size or args.contenders)
     out = args.out or (RESULTS if complete else None)
     with errors_in_one_line(PROG):
         if args.table:
@@ -105,6 +111,7 @@ def options(args: argparse.Namespace) -> Options:
         clock=args.clock,
         recipes=args.recipes,
         batch_size=args.batch_size,
+        seeds=args.seeds,
         only=args.contenders,
         avx2=args.avx2,
     )
@@ -153,13 +160,14 @@ def saved_tables(folder: Path) -> list[str]:
     def rows(*names: str) -> list[Row]:
         return [row for name in names for row in saved(folder / f"{name}.json")]
 
-    parts = [
+    known = [
         (tables.compared, rows("steps", "pictures")),
         (tables.compared, rows("steps-avx2", "pictures-avx2")),
         (tables.ladder, rows("ablation")),
         (tables.others, rows("others")),
+        (over_time.table, rows("quality-time")),
     ]
-    found = [table(rows) for table, rows in parts if rows]
+    found = [table(rows) for table, rows in known if rows]
     if not found:
         raise InputError(f"{folder}: holds no results; run this without --table first")
     return found

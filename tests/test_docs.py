@@ -138,7 +138,7 @@ def test_the_times_of_cures_are_what_was_saved():
 def test_benchmarks_are_what_was_saved():
     """python -m benchmarks --table"""
     tables = suite.saved_tables(suite.RESULTS)
-    assert len(tables) == 3
+    assert len(tables) >= 3
     for table in tables:
         assert table in PAGES["benchmarks.md"]
 

@@ -42,9 +42,9 @@ ALIKE = (OURS, NAIVE, *TORCH, JAX)
 
 @dataclass(frozen=True)
 class Options:
-    """What all parts are told. recipes, batch_size: of the part `steps`, None for all recipes and their own. only: who
-    runs beside nanogan, None for the usual. processes: of each contender, with so many rounds in each. The rest is for
-    `Setup`.
+    """What all parts are told. recipes, batch_size: of the part `steps`, None for all recipes and their own. seeds: how
+    many runs `quality-time` makes. only: who runs beside nanogan, None for the usual. processes: of each contender,
+    with so many rounds in each. The rest is for `Setup`.
     """
 
     quick: bool
@@ -55,6 +55,7 @@ class Options:
     clock: str
     recipes: list[str] | None
     batch_size: int | None = None
+    seeds: int | None = None
     only: list[str] | None = None
     avx2: bool = False
 

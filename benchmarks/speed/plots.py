@@ -151,9 +151,34 @@ def ablation(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"ablation": drawing}
 
 
+def quality_time(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """FD-mnist over seconds, a line for each run."""
+    drawing, axes = figure(width=7.5)
+    colours = {"nanogan": "C3", "dcgan": "C4", "vanilla": "C2", "PyTorch careful": "C0"}
+    for row in rows:
+        name = row["workload"]
+        points = [point for point in row["curve"] if point["step"]]
+        label = {"PyTorch careful": "dcgan in PyTorch"}.get(name, name) if row["seed"] == 0 else None
+        axes.plot(
+            [point["seconds"] for point in points],
+            [point["fd_mnist"] for point in points],
+            ".-",
+            color=colours[name],
+            linewidth=1,
+            label=label,
+        )
+    axes.axhline(0.098, color="black", linestyle=":", label="real digits")
+    axes.set(xscale="log", yscale="log", xlabel="seconds since the command", ylabel="FD-mnist, lower is better")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.legend()
+    return {"quality-time": drawing}
+
+
 PLOTS: dict[str, Callable[[list[dict[str, Any]]], dict[str, Any]]] = {
     "steps": steps,
     "batches": sweep("batch_size", "batch size"),
     "hidden": sweep("hidden", "units in each hidden layer"),
     "ablation": ablation,
+    "quality-time": quality_time,
 }

@@ -17,6 +17,9 @@ from .contenders import KERAS, OURS
 def lines(row: dict[str, Any]) -> str:
     """Milliseconds and their spread, how often nanogan's step fits, and the share of the floor reached."""
     size = "".join(f", {name.split('_')[0]} {row[name]}" for name in ("batch_size", "hidden") if name in row)
+    if "curve" in row:
+        last = row["curve"][-1]
+        return f"{row['workload']}, seed {row['seed']}: FD-mnist {last['fd_mnist']:.2f} after {last['seconds']:.0f} s"
     if "speedup" not in row:
         return f"{row['workload'] + size:48}{spread(row['ms'][OURS], 'ms')}"
     width = max(48, *(len(name) + 4 for name in row["ms"]))
