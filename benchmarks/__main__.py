@@ -5,6 +5,7 @@
     python -m benchmarks --only steps ablation       parts of it
     python -m benchmarks --only steps --resume       go on where an earlier one was stopped
     python -m benchmarks --only steps --avx2         as on a processor without AVX-512
+    python -m benchmarks --only steps --contenders nanogan --before ../old    beside another checkout of nanogan
     python -m benchmarks --only steps --recipes vanilla --contenders nanogan     one step, beside its floor
     python -m benchmarks --table                     print the README's tables from what was saved
     python -m benchmarks --backend cupy              on a GPU
@@ -18,10 +19,9 @@ nanogan's floor is the time of its matrix products alone and of one pass over th
 with the step. Its share of the step says how much there is left to gain without a faster BLAS. `python -m
 benchmarks.speed.profile` says what the rest of the time goes to.
 
-Results go to benchmarks/results: a JSON file for each part, and plots. Of less than a whole part
-(--quick, --recipes, --seeds, --batch-size, --contenders) the JSON file is saved only where --out says, and no plot is
-drawn.
-Files of --backend cupy and of --avx2 have that in their names.
+Results go to benchmarks/results: a JSON file for each part, and plots. Files of --backend cupy and of --avx2 have that
+in their names. Of anything but a whole part (--quick, --recipes, --seeds, --batch-size, --contenders, --before) it is
+saved only where --out says, and no plot is drawn.
 """
 
 from __future__ import annotations
@@ -70,6 +70,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: for --threads 1 on a busy machine")
     parser.add_argument("--backend", choices=BACKENDS, default="numpy", help="default: numpy, the CPU")
     parser.add_argument("--avx2", action="store_true", help="hold all to AVX2 on a processor with AVX-512")
+    parser.add_argument(
+        "--before", type=Path, metavar="FOLDER", help="another checkout, whose nanogan runs beside this"
+    )
     parser.add_argument("--resume", action="store_true", help="keep the rows that the files have already")
     parser.add_argument("--out", type=Path, help="folder for the results (default: benchmarks/results)")
     parser.add_argument("--table", action="store_true", help="measure nothing, print what was saved")
@@ -78,7 +81,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     args = arguments()
-    complete = not (args.quick or args.recipes or args.seeds or args.batch_size or args.contenders)
+    complete = not (args.quick or args.recipes or args.seeds or args.batch_size or args.contenders or args.before)
     out = args.out or (RESULTS if complete else None)
     with errors_in_one_line(PROG):
         if args.table:
@@ -87,6 +90,8 @@ def main() -> int:
         get_backend(args.backend)
         if args.avx2:
             check_avx2()
+        if args.before and not (args.before / "benchmarks" / "speed" / "worker.py").is_file():
+            raise InputError(f"--before {args.before}: no checkout of nanogan is there")
         facts = {**machine.facts(args.threads, args.backend, args.avx2), "clock": args.clock}
         print("\n".join(f"{name:40}{fact}" for name, fact in facts.items()))
         kind = ("" if args.backend == "numpy" else f"-{args.backend}") + ("-avx2" if args.avx2 else "")
@@ -114,6 +119,7 @@ def options(args: argparse.Namespace) -> Options:
         seeds=args.seeds,
         only=args.contenders,
         avx2=args.avx2,
+        before=args.before and args.before.resolve(),
     )
 
 

@@ -9,6 +9,8 @@ from nanogan.recipes.recipe import ImageToImage
 from .reference import Contender, Missing, Setup
 
 OURS = "nanogan"
+BEFORE = "nanogan before"
+"""Another checkout of it, which --before names."""
 NAIVE = "naive NumPy"
 TORCH = ("PyTorch eager", "PyTorch fused", "PyTorch careful", "PyTorch compiled", "PyTorch graphed")
 JAX = "JAX jit"

@@ -24,9 +24,9 @@ AVX2 = {
 """What holds NumPy's BLAS and PyTorch to AVX2 on a processor that has more."""
 
 
-def variables(threads: int, avx2: bool) -> dict[str, str]:
-    """The whole environment. avx2: every library computes as on a processor without AVX-512."""
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+def variables(threads: int, avx2: bool, checkout: Path = ROOT) -> dict[str, str]:
+    """The whole environment. avx2: all libraries compute as on a processor without AVX-512. checkout: whose nanogan."""
+    path = [str(checkout), *filter(None, [os.environ.get("PYTHONPATH")])]
     flags = [os.environ.get("XLA_FLAGS", "")]
     flags += [] if threads > 1 else ["--xla_cpu_multi_thread_eigen=false"]
     found = {**os.environ, **dict.fromkeys(THREADS, str(threads)), "PYTHONPATH": os.pathsep.join(path)}

@@ -23,7 +23,7 @@ from nanogan.pix2pix.networks import unet
 from nanogan.recipes.mnist import RECIPES, VANILLA, get_recipe
 from nanogan.recipes.recipe import ImageToImage, Recipe
 
-from .contenders import JAX, KERAS, NAIVE, OURS, TORCH
+from .contenders import BEFORE, JAX, KERAS, NAIVE, OURS, TORCH
 from .environment import ROOT, variables
 from .naive_step import LADDER
 from .reference import Setup
@@ -58,18 +58,20 @@ class Options:
     seeds: int | None = None
     only: list[str] | None = None
     avx2: bool = False
+    before: Path | None = None
 
     def setup(self, recipe: Recipe | ImageToImage, batch_size: int) -> Setup:
         """Without what only nanogan would do: a schedule of learning rates, averaged weights."""
         if isinstance(recipe, Recipe):
             recipe = replace(recipe, schedule=None, ema_decay=None)
-        return Setup(recipe, batch_size, self.backend, self.threads, self.clock, self.avx2)
+        return Setup(recipe, batch_size, self.backend, self.threads, self.clock, self.avx2, self.before)
 
     def contenders(self, names: tuple[str, ...]) -> list[str]:
         """Of these, those that make sense: on a GPU no NumPy, on a CPU no graph."""
         without = {*(LADDER if self.backend == "cupy" else ("PyTorch graphed",))}
         chosen = USUAL if self.only is None else (OURS, *self.only)
-        return [name for name in names if name in chosen and name not in without]
+        found = [name for name in names if name in chosen and name not in without]
+        return [*found, BEFORE] if self.before else found
 
     def step(self, recipe: Recipe | ImageToImage, batch_size: int, names: tuple[str, ...], **size: int) -> Task:
         """A step of the recipe in so large a batch, by these contenders. size: what else tells the row from others."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .contenders import JAX, KERAS, NAIVE, OURS, TORCH
+from .contenders import BEFORE, JAX, KERAS, NAIVE, OURS, TORCH
 from .tables import exponent
 
 COLOURS = {
-    **{OURS: "C3", NAIVE: "C7", JAX: "C5"},
+    **{OURS: "C3", BEFORE: "pink", NAIVE: "C7", JAX: "C5"},
     **dict(zip(TORCH, ("C0", "C1", "C2", "C4", "navy"), strict=True)),
     **dict(zip(KERAS, ("C6", "C8", "C9"), strict=True)),
 }

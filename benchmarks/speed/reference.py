@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -36,7 +37,7 @@ class Setup:
 
     recipe, batch_size: what to train; a Recipe, or an ImageToImage. backend: "numpy", all on the CPU, or "cupy", all on
     the GPU. threads: how many each contender may use. clock: "wall", or "cpu", the time that its process was given.
-    avx2: whether all are held to AVX2 where the processor has more.
+    avx2: whether all are held to AVX2 where the processor has more. before: a checkout of nanogan that takes part.
     """
 
     recipe: Any
@@ -45,6 +46,7 @@ class Setup:
     threads: int = 1
     clock: str = "wall"
     avx2: bool = False
+    before: Path | None = None
 
     @property
     def images(self) -> Array:

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .contenders import KERAS, OURS
+from .contenders import BEFORE, KERAS, OURS
 from .reference import Missing, Setup
-from .worker import Worker
+from .worker import Losses, Worker
 
 TOLERANCE = {
     **dict.fromkeys(KERAS, 1e-2),  # Keras adds Adam's eps before it corrects v's bias, and 1e-7 is not small enough
@@ -45,7 +45,7 @@ class Turns:
         worker = Worker(name, self.setup)
         try:
             self.facts[name] = worker.ask("start")
-            losses = worker.ask("check")
+            losses = self._compared_with_ours(name, worker.ask("check"))
         except Missing as reason:
             self.left_out[name] = str(reason)
             worker.close()
@@ -59,6 +59,16 @@ class Turns:
         if not self.differences[name] <= TOLERANCE.get(name, 1e-3):
             self.close()
             raise OtherLosses(f"{self.setup.recipe.name}: {name} computes other losses (reference, got): {losses}")
+
+    def _compared_with_ours(self, name: str, losses: list[Losses]) -> list[Losses]:
+        """A contender says (losses of the reference, losses got) for every step. Another nanogan's are both its own, so
+        the first become those of this one.
+        """
+        if name == OURS:
+            self.ours = [expected for expected, _ in losses]
+        if name != BEFORE:
+            return losses
+        return [(expected, got) for expected, (_, got) in zip(self.ours, losses, strict=True)]
 
     def time(self, rounds: int) -> Times:
         """The median milliseconds of each contender's parts over the rounds."""

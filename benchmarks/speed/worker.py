@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from nanogan.recipes.recipe import describe, restore
 
-from .contenders import build
-from .environment import variables
+from .contenders import BEFORE, OURS, build
+from .environment import ROOT, variables
 from .ours import Nanogan
 from .reference import Contender, Missing, Setup, Work, recorded
 
@@ -29,8 +29,9 @@ class Worker:
 
     def __init__(self, contender: str, setup: Setup) -> None:
         self.contender = contender
+        checkout = setup.before if contender == BEFORE and setup.before else ROOT
         job = {
-            "contender": contender,
+            "contender": OURS if contender == BEFORE else contender,
             "recipe": describe(setup.recipe),
             "batch_size": setup.batch_size,
             "backend": setup.backend,
@@ -42,7 +43,8 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=variables(setup.threads, setup.avx2),
+            cwd=checkout,  # where Python looks first
+            env=variables(setup.threads, setup.avx2, checkout),
         )
         self._write(job)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from benchmarks import __main__ as suite
 from benchmarks import machine
 from benchmarks.speed import environment, parts, plots, tables, turns
-from benchmarks.speed.contenders import JAX, KERAS, NAIVE, OURS, TORCH, build
+from benchmarks.speed.contenders import BEFORE, JAX, KERAS, NAIVE, OURS, TORCH, build
 from benchmarks.speed.naive_step import LADDER
 from benchmarks.speed.ours import Nanogan
 from benchmarks.speed.profile import profile
@@ -111,6 +112,20 @@ def test_contenders_take_turns_in_processes_of_their_own(monkeypatch: pytest.Mon
         Turns(setup, [NAIVE])
 
 
+def test_an_earlier_nanogan_takes_its_turns(tmp_path: Path) -> None:
+    """Here it is a copy, once as it is, and once with another step size."""
+    root = environment.ROOT
+    for folder in ("nanogan", "benchmarks"):
+        shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    setup = Setup(RECIPES["udacity"], 16, before=tmp_path)
+    row = turns.measure(setup, [OURS, BEFORE], rounds=1, processes=1)
+    assert set(row["ms"]) == {OURS, BEFORE} and row["largest_difference"] == {OURS: 0, BEFORE: 0}
+    optim = tmp_path / "nanogan" / "optim.py"
+    optim.write_text(optim.read_text().replace("rate = self.lr /", "rate = 2 * self.lr /"))
+    with pytest.raises(OtherLosses, match="nanogan before computes other losses"):
+        Turns(setup, [OURS, BEFORE])
+
+
 def test_processes_are_compared_in_pairs() -> None:
     """The second pair ran while the machine was slow, which its ratio doesn't show."""
     ours, theirs = ([{"step": ms, "products": ms / 4, "copy": ms / 4} for ms in found] for found in ((1, 9), (3, 18)))
@@ -137,8 +152,13 @@ def test_the_command_saves_what_it_prints(tmp_path: Path, monkeypatch: pytest.Mo
 
     def part(options: parts.Options):
         """Two short rows."""
+
+        def measured():
+            asked.append(1)
+            return {"rounds": options.rounds, "ms": {OURS: [1.0, 2.0, 3.0]}}
+
         for name in ("nothing", "little"):
-            yield {"workload": name}, lambda: asked.append(1) or {"rounds": options.rounds, "ms": {OURS: [1.0, 2, 3]}}
+            yield {"workload": name}, measured
 
     monkeypatch.setattr(suite, "PARTS", {"others": part})
     command = ["benchmarks", "--only", "others", "--rounds", "3", "--out", str(tmp_path)]
@@ -147,7 +167,7 @@ def test_the_command_saves_what_it_prints(tmp_path: Path, monkeypatch: pytest.Mo
     assert "2 ms (1 to 3)" in capsys.readouterr().out
     file = tmp_path / "others.json"
     saved = json.loads(file.read_text())
-    assert saved["rows"][1] == {"workload": "little", "rounds": 3, "ms": {OURS: [1.0, 2, 3]}}
+    assert saved["rows"][1] == {"workload": "little", "rounds": 3, "ms": {OURS: [1.0, 2.0, 3.0]}}
     assert saved["machine"]["numpy"] == np.__version__ and saved["machine"]["vectors, bits"] in (128, 256, 512)
     assert len(asked) == 2
     file.write_text(json.dumps(saved | {"rows": saved["rows"][:1]}))
@@ -176,6 +196,13 @@ def test_a_step_alone_is_timed_beside_its_floor_and_saved_only_where_out_says(
     assert suite.main() == 0
     (row,) = json.loads((tmp_path / "steps.json").read_text())["rows"]
     assert set(row["ms"]) == {OURS} and row["batch_size"] == 8
+
+
+def test_a_folder_without_nanogan_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "--before", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        suite.main()
+    assert f"--before {tmp_path}: no checkout of nanogan is there" in capsys.readouterr().err
 
 
 def test_an_unknown_contender_is_refused(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
