@@ -27,6 +27,7 @@ from .contenders import BEFORE, JAX, KERAS, NAIVE, OURS, TORCH
 from .environment import ROOT, variables
 from .naive_step import LADDER
 from .reference import Setup
+from .sizes import SMALL_LR
 from .turns import measure
 
 Row: TypeAlias = dict[str, Any]
@@ -123,9 +124,10 @@ def convolutions(options: Options) -> Iterator[Task]:
 
 
 def pictures(options: Options) -> Iterator[Task]:
-    """The U-Net's step from picture to picture, at its own batch."""
-    recipe = unet((28, 28, 1), (28, 28, 1))
-    yield options.step(recipe, recipe.batch_size, (OURS, *TORCH[:3]))
+    """The U-Net's step from picture to picture, and the default's for images of 64 x 64 in colour."""
+    large = replace(get_recipe("nanogan", (64, 64, 3), lr=SMALL_LR), name="nanogan, 64 x 64 in colour")
+    for recipe in (unet((28, 28, 1), (28, 28, 1)), large):
+        yield options.step(recipe, recipe.batch_size, (OURS, *TORCH[:3]))
 
 
 def ablation(options: Options) -> Iterator[Task]:

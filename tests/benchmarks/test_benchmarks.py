@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -124,6 +126,17 @@ def test_an_earlier_nanogan_takes_its_turns(tmp_path: Path) -> None:
     optim.write_text(optim.read_text().replace("rate = self.lr /", "rate = 2 * self.lr /"))
     with pytest.raises(OtherLosses, match="nanogan before computes other losses"):
         Turns(setup, [OURS, BEFORE])
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="needs PyTorch: pip install nanogan[bench]")
+def test_pytorch_computes_the_same_losses_of_large_images() -> None:
+    options = parts.Options(False, 1, 1, "numpy", 1, "wall", None)
+    *_, (fields, measured) = parts.pictures(options)
+    assert fields == {"workload": "nanogan, 64 x 64 in colour", "batch_size": 64}
+    assert isinstance(measured, partial)
+    setup, names, *_ = measured.args
+    assert names == [OURS, "PyTorch eager", "PyTorch careful"]
+    assert largest_difference("PyTorch careful", replace(setup, batch_size=4)) < 1e-3
 
 
 def test_processes_are_compared_in_pairs() -> None:
