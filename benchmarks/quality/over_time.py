@@ -46,8 +46,11 @@ Drawn = tuple[int, Network, Recipe]
 def quality_time(options: Options) -> Iterator[Task]:
     """FD-mnist against seconds, from the command to the files on the disk."""
     for name, program in PROGRAMS.items():
-        unwanted = options.recipes and program.recipe not in options.recipes
-        if unwanted or (name in TORCH and (not installed("torch") or options.backend != "numpy")):
+        if name in TORCH and not (
+            installed("torch") and name in options.contenders(TORCH) and options.backend == "numpy"
+        ):
+            continue
+        if options.recipes and program.recipe not in options.recipes:
             continue
         for seed in range(options.seeds or (1 if options.quick else program.seeds)):
             yield {"workload": name, "seed": seed}, partial(curve, program, seed, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,8 @@ def test_what_is_asked_for_runs() -> None:
     torch = [] if not over_time.installed("torch") else ["PyTorch careful"]
     fields = [fields for fields, _ in over_time.quality_time(OPTIONS)]
     assert fields == [{"workload": name, "seed": 0} for name in ("dcgan", *torch)]
+    ours_alone = replace(OPTIONS, only=["nanogan"])
+    assert [fields["workload"] for fields, _ in over_time.quality_time(ours_alone)] == ["dcgan"]
     assert len([*over_time.quality_time(quick_without_epochs())]) == 7 + len(torch)
 
 
