@@ -28,7 +28,7 @@ SIZE = 512
 RATE = f"float32 products of {SIZE} x {SIZE}, GFLOP/s"
 
 
-def facts(threads: int, backend: str, avx2: bool) -> dict[str, Any]:
+def facts(threads: int, backend: str, avx2: bool = False) -> dict[str, Any]:
     """By name, for the JSON files and the terminal. Rates are [lowest, median, highest] of several processes."""
     packages = {name: installed(name) or "not installed" for name in ("torch", "jax", "keras", "tensorflow")}
     device = {"device": device_name()} if backend == "cupy" else {}

@@ -46,6 +46,7 @@ from nanogan import (
     discriminator_gradients,
     generator_gradients,
     get_backend,
+    pair_generator_gradients,
     zero_centred_penalty,
 )
 from nanogan.backend import BACKENDS, Array, Backend
@@ -192,7 +193,10 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
             gamma = setting.gamma * (1 - step / args.steps)
             zero_centred_penalty(D, real, gamma)
             zero_centred_penalty(D, fake, gamma)
-        generator_gradients(G, D, loss, fake, real=real)
+        if loss.compares:
+            pair_generator_gradients(G, D, loss, real, fake)
+        else:
+            generator_gradients(G, D, loss, fake)
         D_optimizer.step()
         G_optimizer.step()
         if setting.settle:

@@ -163,7 +163,8 @@ def test_a_discriminator_says_which_labels_are_missing(backend: Backend) -> None
     images, labels = backend.asarray(np.zeros((3, 3))), labels_of(backend, 0, 1, 2)
     for layers in (DISCRIMINATOR, WITH_STATISTICS):
         D = network(backend, layers, 3)
-        for options in ({}, {"labels": labels}, {"fake_labels": labels}):
+        given: tuple[dict[str, Any], ...] = ({}, {"labels": labels}, {"fake_labels": labels})
+        for options in given:
             with pytest.raises(InputError, match="it tells 3 classes apart"):
                 discriminator_gradients(D, loss, images, images, **options)
     plain = network(backend, [Linear(3, 1)], 3)
