@@ -18,6 +18,7 @@ a batch and the same on every backend. `docs/conditional.md` builds a GAN of the
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from .backend import Array, Shape
 from .errors import ShapeError
@@ -32,7 +33,7 @@ class ByClass(Layer):
     """Base of the layers that use labels. tables: the names of its arrays with a row for each class."""
 
     uses_labels = True
-    tables = ("E",)
+    tables: ClassVar[tuple[str, ...]] = ("E",)
 
     def row_of_class(self, name: str, table: Array) -> Array:
         """table[c_n] for every n: (N, ...), in the work array `name`."""
@@ -134,7 +135,7 @@ class Projection(ByClass):
         rows = self.xp.multiply(self.x, dy, out=self.buffer("products", self.x.shape))
         rows.sum(axis=0, out=self.dW)
         self.sums_by_class(rows, out=self.dE)
-        self.dE *= self.n_in**-0.5
+        self.xp.multiply(self.dE, self.n_in**-0.5, out=self.dE)
         dy.sum(axis=0, out=self.db)
 
     def backward_input(self, dy: Array) -> Array:
@@ -159,7 +160,7 @@ class ConditionalBatchNorm(ByClass, BatchNorm):
     """
 
     classes: int
-    tables = ("gamma", "beta")
+    tables: ClassVar[tuple[str, ...]] = ("gamma", "beta")
 
     def __post_init__(self) -> None:
         super().__post_init__()
