@@ -175,6 +175,17 @@ def test_an_endless_loop_is_stopped_and_named(folder: Path) -> None:
     assert line.startswith(f"{path}:") and "endless" in line
 
 
+def test_a_crash_among_others_is_its_own(folder: Path) -> None:
+    solve(folder, 1, 3)
+    (folder / "02_linear_dx.py").write_text("import os\nprint('two')\nos._exit(3)\n")
+    (folder / "03_bias.py").write_text(SOLVED["03_bias.py"] + "\nprint('three')\n")
+    verdicts = checking.check_many([(exercise, folder / FILES[exercise.name]) for exercise in EXERCISES[:3]])
+    assert [verdict.passed for verdict in verdicts] == [True, False, True]
+    assert verdicts[0].lines == ["01_linear_dw.py: passed"]
+    assert "crashed (exit status 3)" in verdicts[1].lines[-1]
+    assert verdicts[2].lines == ["  | three", "03_bias.py: passed"]
+
+
 def test_what_the_learner_prints_is_shown(folder: Path) -> None:
     path = folder / "01_linear_dw.py"
     path.write_text(SOLVED["01_linear_dw.py"] + "\nfor i in range(1000):\n    print(i)\n")

@@ -1,6 +1,7 @@
-"""A check in a process of its own, so that an endless loop or a crash in the learner's file is one line.
+"""Checks in a process of their own, so that an endless loop or a crash in the learner's file is one line.
 
-`python -m nanogan.learn.exercises.checking FILE NAME VERDICT PATIENCE` is that process.
+`python -m nanogan.learn.exercises.checking PATIENCE VERDICTS NAME FILE NAME FILE ...` is that process. It writes one
+verdict per line to the file VERDICTS. If it ends early, the next file is to blame, and another process takes the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import EXERCISES
@@ -24,26 +26,47 @@ PATIENCE = 5
 LINES = 20
 """How many lines of what the learner's file prints are shown."""
 
+NEXT = "\0"
+"""Printed before what the next file prints."""
+
 
 def check(exercise: Exercise, path: Path, *, patience: int = PATIENCE) -> Verdict:
     """Check the learner's file; what it prints comes first among the verdict's lines."""
+    return check_many([(exercise, path)], patience=patience)[0]
+
+
+def check_many(tasks: Sequence[tuple[Exercise, Path]], *, patience: int = PATIENCE) -> list[Verdict]:
+    """Check several files."""
+    verdicts: list[Verdict] = []
+    while len(verdicts) < len(tasks):
+        verdicts += _one_process(tasks[len(verdicts) :], patience)
+    return verdicts
+
+
+def _one_process(tasks: Sequence[tuple[Exercise, Path]], patience: int) -> list[Verdict]:
+    """The verdicts on these files, up to the first that ends the process."""
+    words = [word for exercise, path in tasks for word in (exercise.name, str(path))]
     with tempfile.TemporaryDirectory() as folder:
-        verdict = Path(folder) / "verdict.json"
-        command = [sys.executable, "-m", __name__, str(path), exercise.name, str(verdict), str(patience)]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
-        }
+        found = Path(folder) / "verdicts"
+        found.touch()
+        command = [sys.executable, "-m", __name__, str(patience), str(found), *words]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
         )
-        printed = [f"  | {line}" for line in done.stdout.splitlines()]
-        if len(printed) > LINES:
-            printed[LINES:] = [f"  | ... and {len(printed) - LINES} lines more"]
-        if verdict.is_file():
-            passed, lines, hint = json.loads(verdict.read_text(encoding="utf-8"))
-            return Verdict(passed, printed + lines, hint)
-    return Verdict(False, [*printed, _how_it_ended(path, done.stderr, done.returncode, patience)])
+        verdicts = [Verdict(*json.loads(line)) for line in found.read_text(encoding="utf-8").splitlines()]
+    if len(verdicts) < len(tasks):
+        path = tasks[len(verdicts)][1]
+        verdicts.append(Verdict(False, [_how_it_ended(path, done.stderr, done.returncode, patience)]))
+    printed = [*done.stdout.split(NEXT)[1:], *[""] * len(tasks)]
+    return [
+        verdict._replace(lines=_shown(text) + verdict.lines) for verdict, text in zip(verdicts, printed, strict=False)
+    ]
+
+
+def _shown(text: str) -> list[str]:
+    lines = [f"  | {line}" for line in text.splitlines()]
+    return lines[:LINES] + ([f"  | ... and {len(lines) - LINES} lines more"] if len(lines) > LINES else [])
 
 
 def _how_it_ended(path: Path, stderr: str, status: int, patience: int) -> str:
@@ -56,12 +79,16 @@ def _how_it_ended(path: Path, stderr: str, status: int, patience: int) -> str:
     return f"{place}: Python has crashed ({crash[1] if crash else f'exit status {status}'})"
 
 
-def main(file: str, name: str, verdict: str, patience: str) -> None:
+def main(patience: str, verdicts: str, *words: str) -> None:
     faulthandler.enable()
-    faulthandler.dump_traceback_later(int(patience), exit=True)
-    (exercise,) = (exercise for exercise in EXERCISES if exercise.name == name)
-    found = grade(exercise, Path(file))
-    Path(verdict).write_text(json.dumps(found), encoding="utf-8")
+    exercises = {exercise.name: exercise for exercise in EXERCISES}
+    for name, file in zip(words[::2], words[1::2], strict=True):
+        print(end=NEXT, flush=True)
+        faulthandler.dump_traceback_later(int(patience), exit=True)
+        found = grade(exercises[name], Path(file))
+        sys.stdout.flush()
+        with open(verdicts, "a", encoding="utf-8") as kept:
+            kept.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from ...io.streams import say
 from ...metrics.classifier import features_and_digits
 from ...metrics.mixtures import RING, modes
 from ...metrics.samples import digit_shares
-from .checking import check
+from .checking import check_many
 from .cut import Cut
 from .folder import Folder, find
 from .grading import Verdict, namespace, read
@@ -47,8 +47,8 @@ def reach(milestone: Milestone, folder: Folder) -> Verdict:
     """Check the exercises that it is made of, put them together, and train."""
     exercises = [find(name) for name in NEEDED]
     say(f"{milestone.name}: checking the {len(NEEDED)} exercises that it is made of")
-    for exercise in exercises:
-        verdict = check(exercise, folder.file(exercise))
+    verdicts = check_many([(exercise, folder.file(exercise)) for exercise in exercises])
+    for exercise, verdict in zip(exercises, verdicts, strict=True):
         if not verdict.passed:
             folder.forget(exercise.name)
             return Verdict(False, [f"{milestone.name} is made of your code, and this isn't right:", *verdict.lines])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from . import EXERCISES
-from .checking import check
+from .checking import check, check_many
 from .exercise import Exercise
 from .folder import FILES, Folder, find
 from .grading import Verdict
@@ -67,11 +67,11 @@ class Session:
 
     def check_all(self) -> tuple[list[str], bool]:
         """Lines on every exercise, and whether all pass: for a class."""
-        lines, passed = [], 0
-        for exercise in EXERCISES:
-            verdict = self.check(exercise)
-            lines += verdict.lines
-            passed += verdict.passed
+        verdicts = check_many([(exercise, self.folder.file(exercise)) for exercise in EXERCISES])
+        for exercise, verdict in zip(EXERCISES, verdicts, strict=True):
+            (self.folder.record if verdict.passed else self.folder.forget)(exercise.name)
+        passed = sum(verdict.passed for verdict in verdicts)
+        lines = [line for verdict in verdicts for line in verdict.lines]
         lines += [f"{passed} of {len(EXERCISES)} exercises pass"]
         return lines + ([] if self.next() else [DONE]), passed == len(EXERCISES)
 
