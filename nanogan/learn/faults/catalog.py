@@ -139,8 +139,8 @@ FAULTS: tuple[Fault, ...] = (
                 },
             ),
         ),
-        "D's loss has no least value: it falls below 0 and goes on falling, and G's loss grows.",
-        "A cross-entropy is never below 0. At chance the two terms add up to 2 ln 2 = 1.386, not to 0.",
+        "D comes to say 1 to everything, because its two terms cancel. Both losses are 0, and nothing moves any more.",
+        "Each term is a -log of what D should say: -log D(x), -log(1 - D(G(z))). At chance they add up to 2 ln 2.",
     ),
     Fault(
         "batchnorm-eps",

@@ -81,11 +81,11 @@ def conclusion(fault: Fault, found: Verdict, sound: Run) -> str:
 
 def judged(fault: Fault, found: Verdict) -> str:
     """Whether the alarm was the right one."""
-    alarm, name = fault.kind.alarm, fault.kind.name
+    alarm, name = fault.kind.alarm, fault.kind.name.capitalize()
     if found.alarm == alarm:
-        return f"{name[0].upper()}{name[1:]}, found by {alarm}."
+        return f"{name}, found by {alarm}."
     by = f"found by {found.alarm}" if found.alarm else "not found"
-    return f"{name[0].upper()}{name[1:]}, {by}; {alarm} should have. Both runs may have been too short."
+    return f"{name}, {by}; {alarm} should have. Both runs may have been too short."
 
 
 def save_pair(path: Path, sound: Run, broken: Run) -> None:
