@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -52,21 +52,19 @@ def test_a_change_reaches_every_caller_and_is_undone() -> None:
 
 
 def test_a_broken_line_is_traced_to_its_place_in_the_file() -> None:
-    line_of = {line.sound.strip(): line for line in BY_NAME["sum-for-mean"].changes[0].lines()}["dx /= x.size"]
-    with Change(losses.Loss.backward, {"dx /= x.size": "raise RuntimeError"}).applied():
-        try:
-            BCEWithLogits().backward(np.zeros((2, 1), np.float32), 1.0)
-        except RuntimeError as error:
-            assert error.__traceback__ and error.__traceback__.tb_next and error.__traceback__.tb_next.tb_next
-            innermost = error.__traceback__.tb_next.tb_next
-            assert innermost.tb_lineno == line_of.number
-            assert Path(innermost.tb_frame.f_code.co_filename).name == "losses.py"
+    (place,) = BY_NAME["sum-for-mean"].changes[0].lines()
+    with (
+        pytest.raises(RuntimeError) as caught,
+        Change(losses.Loss.backward, {"dx /= x.size": "raise RuntimeError"}).applied(),
+    ):
+        BCEWithLogits().backward(np.zeros((2, 1), np.float32), 1.0)
+    innermost = traceback.extract_tb(caught.tb)[-1]
+    assert (Path(innermost.filename).name, innermost.lineno) == ("losses.py", place.number)
 
 
-@pytest.mark.parametrize(("text", "count"), [("dx /= x.shape", 0), ("x", 12)])
-def test_text_that_does_not_stand_there_once_is_refused(text: str, count: int) -> None:
+@pytest.mark.parametrize("text", ["dx /= x.shape", "x"])
+def test_text_that_does_not_stand_there_once_is_refused(text: str) -> None:
     change = Change(losses.Loss.backward, {text: "pass"})
-    assert inspect.getsource(inspect.unwrap(losses.Loss.backward)).count(text) != 1
     with pytest.raises(InputError, match=r"Loss\.backward: expected .* once, found it \d+ times"):
         change.lines()
     with pytest.raises(InputError), change.applied():
