@@ -81,7 +81,7 @@ FAULTS: tuple[Fault, ...] = (
                 },
             ),
         ),
-        "D is taught that fake images are real and fake at once, and can hardly tell them apart.",
+        "D says 1/2 to everything, because it is taught that the same fake images are real, and that they are fake.",
         "Take each backward pass before the next forward pass, which overwrites what the first has stored.",
         school.convolutional,
         1000,
