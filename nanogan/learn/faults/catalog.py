@@ -91,7 +91,7 @@ FAULTS: tuple[Fault, ...] = (
         "G's gradient doesn't pass through D",
         DERIVATIVE,
         "numpy-ml's WGAN-GP",
-        (Change(gan.generator_gradients, {"D.backward_input(dlogits)": "D.xp.zeros_like(fake)"}),),
+        (Change(gan.generator_gradients, {"D.backward_input(dlogits)": "0 * D.backward_input(dlogits)"}),),
         "G never moves. D's loss falls to 0, because it judges the same noise for ever.",
         "Give G what D's backward pass returns, d(loss)/d(image).",
     ),
