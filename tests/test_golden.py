@@ -1,4 +1,4 @@
-"""nanogan follows PyTorch: 20 training steps of five GANs, 50 steps of the optimizers, and every loss, in float64.
+"""nanogan follows PyTorch: 20 training steps of six GANs, 50 steps of the optimizers, and every loss, in float64.
 
 `tools/make_golden.py` made the files and says what is in them. PyTorch isn't needed here.
 """
@@ -13,15 +13,18 @@ import pytest
 from steps import discriminator_step, generator_step
 
 import nanogan
-from nanogan import L1, Adam, LeakyReLU, Linear, Network, ReLU
+from nanogan import L1, Adam, ConditionalBatchNorm, Embedding, LeakyReLU, Linear, Network, Projection, ReLU, Tanh
 from nanogan.adversarial import Relativistic, pair_generator_gradients
 from nanogan.backend import Array, Backend
-from nanogan.gan import discriminator_gradients
+from nanogan.gan import discriminator_gradients, generator_gradients
 from nanogan.layer import Layer
 from nanogan.penalties import between, one_centred_penalty, zero_centred_penalty
 from nanogan.pix2pix.networks import dense
 from nanogan.pix2pix.step import concat_channels, paired_generator_gradients
 from tools.make_golden import (
+    CLASSES,
+    CONDITIONAL,
+    EMBEDDING,
     FOLDER,
     GRADIENT_PENALTY,
     IMAGE_TO_IMAGE,
@@ -37,7 +40,9 @@ from tools.make_golden import (
     batches,
     descent,
     digest,
+    first_tables,
     first_weights,
+    labelled_batches,
     pairs,
     shares,
 )
@@ -151,6 +156,42 @@ def test_twenty_steps_with_penalties_are_pytorchs_with_its_double_backward_pass(
     np.testing.assert_allclose(d_losses, expected["d_losses"], rtol=0, atol=1e-9)
     np.testing.assert_allclose(g_losses, expected["g_losses"], rtol=0, atol=1e-9)
     assert_last_weights(G, D, expected)
+
+
+def test_twenty_conditional_steps_are_pytorchs(backend: Backend) -> None:
+    """An embedding beside z, a class-conditional BatchNorm, a projection, and their gradients in both steps."""
+    run, expected = CONDITIONAL, golden("conditional")
+    noise, hidden, pixels = run.generator[0] - EMBEDDING, run.generator[1], run.generator[2]
+    settings: dict[str, Any] = {"backend": backend, "dtype": np.float64}
+    first, norm, last = Linear(noise + EMBEDDING, hidden), ConditionalBatchNorm(hidden, CLASSES), Linear(hidden, pixels)
+    G = Network([Embedding(CLASSES, EMBEDDING), first, norm, ReLU(), last, Tanh()], noise, **settings)
+    D = Network([Linear(pixels, hidden), LeakyReLU(slope=0.2), Projection(hidden, CLASSES)], pixels, **settings)
+    (G_first, G_last), (D_first, (W, b)) = first_weights(run)
+    tables = first_tables(run)
+    values = {"0.E": tables["embedding"], "2.gamma": tables["gamma"], "2.beta": tables["beta"]}
+    values |= {"1.W": G_first[0], "1.b": G_first[1], "4.W": G_last[0], "4.b": G_last[1]}
+    G.load_state_dict(G.state_dict() | values)
+    D.load_state_dict({"0.W": D_first[0], "0.b": D_first[1], "2.W": W[:, 0], "2.E": tables["projection"], "2.b": b})
+    loss, adam = nanogan.BCEWithLogits().bind(backend, np.float64), Adam(lr=run.lr, betas=run.betas)
+    of_G, of_D = adam.bind(G), adam.bind(D)
+    losses = []
+    for host in labelled_batches(run):
+        real, of_real, z, asked, z_again, asked_again = map(backend.asarray, host)
+        fake = G.forward(z, labels=asked)
+        d_loss, *_ = discriminator_gradients(D, loss, real, fake, labels=of_real, fake_labels=asked)
+        of_D.step()
+        g_loss = generator_gradients(G, D, loss, G.forward(z_again, labels=asked_again), labels=asked_again)
+        of_G.step()
+        losses.append([float(d_loss), float(g_loss)])
+    for values_found, name in zip(np.transpose(losses), ("d_losses", "g_losses"), strict=True):
+        np.testing.assert_allclose(values_found, expected[name], rtol=0, atol=1e-9)
+    for net, own, name in (
+        *((G, own, name) for own, name in (("0.E", "embedding"), ("2.gamma", "gamma"), ("2.beta", "beta"))),
+        *((G, f"{layer}.{which}", f"G {place} {which}") for place, layer in enumerate((1, 4)) for which in "Wb"),
+        *((D, f"{layer}.{which}", f"D {place} {which}") for place, layer in enumerate((0, 2)) for which in "Wb"),
+        (D, "2.E", "projection"),
+    ):
+        np.testing.assert_allclose(digest(net.state_dict()[own]), expected[name], rtol=0, atol=1e-9, err_msg=name)
 
 
 def test_a_digest_sees_a_change_of_any_number() -> None:
