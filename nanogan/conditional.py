@@ -25,7 +25,6 @@ from .errors import ShapeError
 from .initializers import DEFAULT_INIT, Init, Normal, ones, zeros
 from .layer import Declared, Layer, expect_shape
 from .norm import BatchNorm
-from .numerics import channel_sums_of_products
 from .settings import check_fields
 
 
@@ -179,6 +178,10 @@ class ConditionalBatchNorm(ByClass, BatchNorm):
         y += self._over_lines(self.row_of_class("beta of c", self.beta))
         return y
 
+    def _var(self, deviation: Array) -> Array:
+        """As BatchNorm has it, without its einsum, which is a product of matrices that no CUDA graph can hold."""
+        return self._sums(self.xp.multiply(deviation, deviation, out=self.buffer("products", deviation.shape))) / self.M
+
     def backward_params(self, dy: Array) -> None:
         """dgamma = C^T (sum of dy xhat over the image)      dbeta = C^T (sum of dy over the image)"""
         self._table_gradients(*self._image_sums(dy))
@@ -221,7 +224,8 @@ class ConditionalBatchNorm(ByClass, BatchNorm):
         self.xp.multiply(dy, self._over_lines(self.scale), out=dx)  # s
         if not self.training:
             return dx
-        sums = (channel_sums_of_products(self.xp, self.scale, of_image) for of_image in (of_dy, of_products))
+        rows = self.buffer("scaled sums", self.scale.shape)
+        sums = (self.xp.multiply(self.scale, of_image, out=rows).sum(axis=0) for of_image in (of_dy, of_products))
         mean, product_mean = (total / self.M for total in self.shard.totals(self.xp, *sums))
         dx -= self._over_image(mean)
         work = self.buffer("products", dy.shape)

@@ -11,14 +11,15 @@ import pytest
 from nanogan.recipes.mnist import RECIPES
 from nanogan.training.gan_trainer import Trainer
 
-KERNELS = {"vanilla": 80, "dcgan": 129, "nanogan": 170, "udacity": 124, "paper-2014": 152}
+KERNELS = {"vanilla": 80, "dcgan": 129, "nanogan": 170, "conditional": 405, "udacity": 124, "paper-2014": 152}
 """At most. A step that takes more must say what for."""
 
 
 def trainer(name: str, **options: Any) -> Trainer:
     recipe = RECIPES[name]
     images = np.random.default_rng(0).uniform(*recipe.pixels, (16, *recipe.image_shape)).astype(np.float32)
-    return Trainer(recipe, images, seed=0, batch_size=8, backend=double.backend(**options))
+    labels = np.arange(16) % 10 if recipe.class_names else None
+    return Trainer(recipe, images, labels=labels, seed=0, batch_size=8, backend=double.backend(**options))
 
 
 @pytest.mark.parametrize("name", KERNELS)
