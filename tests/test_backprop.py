@@ -16,12 +16,15 @@ from nanogan import (
     Adam,
     BatchNorm,
     BCEWithLogits,
+    ConditionalBatchNorm,
     Conv2d,
     ConvTranspose2d,
+    Embedding,
     Layer,
     LeakyReLU,
     Linear,
     Network,
+    Projection,
     ReLU,
     Sigmoid,
     SpectralNorm,
@@ -49,14 +52,15 @@ def layer_case(layer: Layer, input_shape: Shape, training: bool = True, **also: 
     bound = network.layers[0]
     given = vars(layer) | {name: array.copy() for name, array in bound.arrays().items()} | also
     x = rng.standard_normal((3, *input_shape))
-    y = network.forward(x, training)
+    labels = np.array([1, 0, 1]) if network.uses_labels else None
+    y = network.forward(x, training, labels)
     dy = random_like(y, rng)
     dx = bound.backward(dy)
     expected = {"y": y, "dx": dx}
     if training:
         expected |= {"d" + name: getattr(bound, "d" + name) for name in bound.param_names()}
         expected |= {name: getattr(bound, name) for name, array in bound.declare().items() if not array.learned}
-    return given | {"x": x, "dy": dy}, expected
+    return given | {"x": x, "dy": dy, "c": labels}, expected
 
 
 def convolution_case(layer: Conv2d | ConvTranspose2d, size: Shape, image_size: Shape) -> Case:
@@ -158,6 +162,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "spectral_norm": spectral_case,
     "batch_norm": lambda: layer_case(BatchNorm(2), (2, 3, 2)),
     "batch_norm_in_evaluation": lambda: layer_case(BatchNorm(2), (2, 3, 2), training=False),
+    "embedding": lambda: layer_case(Embedding(3, 2), (4,)),
+    "projection": lambda: layer_case(Projection(4, 3), (4,)),
+    "conditional_batch_norm": lambda: layer_case(ConditionalBatchNorm(2, 3, momentum=0.0), (2, 3, 2)),
     "im2col": lambda: copy_case(back=False),
     "col2im": lambda: copy_case(back=True),
     "convolution": lambda: convolution_case(Conv2d(2, 3, 3, stride=2, padding=1), (6, 4), (6, 4)),

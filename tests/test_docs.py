@@ -73,7 +73,8 @@ OWN_TEST = ("data.md",)  # tests/data/test_data_page.py, which makes the data th
 
 @pytest.mark.parametrize("page", [page for page, commands in COMMANDS.items() if commands and page not in OWN_TEST])
 def test_the_commands_run_in_order(tmp_path, page):
-    (tmp_path / "damaged.png").write_bytes(a_digit())
+    for name in ("damaged.png", "seven.png"):
+        (tmp_path / name).write_bytes(a_digit())
     np.save(tmp_path / "crops.npy", np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), dtype=np.uint8))
     for command in COMMANDS[page]:
         if not any(word in command for word in LONG):
@@ -99,6 +100,14 @@ def test_the_code_runs_and_learns(code):
     names: dict = {}
     exec(compile(code, "README.md", "exec"), names)
     assert abs(names["radius"].mean() - 1) < 0.1 and names["radius"].std() < 0.2
+
+
+def test_the_classes_of_a_plane_are_learned():
+    ((_, code),) = [block for block in blocks(PAGES["conditional.md"]) if block[0] == "python"]
+    names: dict = {}
+    exec(compile(code, "conditional.md", "exec"), names)
+    for c, centre in enumerate(names["centres"]):
+        assert np.linalg.norm(names["points"][c::3].mean(axis=0) - centre) < 0.4
 
 
 def test_a_recipe_of_ones_own_is_trained_resumed_and_sampled(tmp_path, monkeypatch):

@@ -47,7 +47,8 @@ def judge(checkpoint: Path) -> dict[str, Any]:
     """The scores of 10,000 images, and how often each digit is among them."""
     G, recipe = load_generator(checkpoint)
     z = recipe.draw_noise(np.random.default_rng(NOISE_SEED), np.empty((10_000, recipe.noise_size), G.dtype))
-    return evaluate_samples(generate(G, recipe, z))
+    labels = np.arange(len(z)) % G.classes if G.uses_labels else None
+    return evaluate_samples(generate(G, recipe, z, labels), labels)
 
 
 def train(
@@ -102,7 +103,8 @@ def time_steps() -> dict[str, float]:
     """The median milliseconds of 100 steps of each recipe at its own batch, after 20 others."""
     medians = {}
     for recipe in RECIPES.values():
-        trainer = Trainer(recipe, load_mnist("train", scale=recipe.pixels)[0][:10_000], seed=0)
+        images, labels = (array[:10_000] for array in load_mnist("train", scale=recipe.pixels))
+        trainer = Trainer(recipe, images, labels=labels if recipe.class_names else None, seed=0)
         seconds = [0.0]
         for _ in range(120):
             trainer.step()
