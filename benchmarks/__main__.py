@@ -37,14 +37,13 @@ from nanogan.backend import BACKENDS
 from nanogan.backends import get_backend
 from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int
 from nanogan.errors import InputError
-from nanogan.recipes.mnist import RECIPES
 
 from . import machine
 from .quality import over_time
 from .speed import parts, plots, tables
 from .speed.environment import check_avx2
 from .speed.parts import EVERYBODY, Options, Row
-from .speed.reference import CLOCKS
+from .speed.reference import CLOCKS, COMPARED
 from .speed.turns import OtherLosses
 
 PROG = "python -m benchmarks"
@@ -59,7 +58,7 @@ def arguments() -> argparse.Namespace:
         "--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help="of them all"
     )
     parser.add_argument(
-        "--recipes", nargs="+", choices=list(RECIPES), metavar="NAME", help="in `steps` and `quality-time`"
+        "--recipes", nargs="+", choices=COMPARED, metavar="NAME", help="in `steps` and `quality-time`"
     )
     parser.add_argument("--seeds", type=positive_int, help="in `quality-time` (default: the default's 5, others' 1)")
     parser.add_argument("--batch-size", type=positive_int, help="in the part `steps` (default: the recipe's)")

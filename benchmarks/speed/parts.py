@@ -26,7 +26,7 @@ from nanogan.recipes.recipe import ImageToImage, Recipe
 from .contenders import BEFORE, JAX, KERAS, NAIVE, OURS, TORCH
 from .environment import ROOT, variables
 from .naive_step import LADDER
-from .reference import Setup
+from .reference import COMPARED, Setup
 from .sizes import SMALL_LR
 from .turns import measure
 
@@ -83,7 +83,7 @@ class Options:
 
 def steps(options: Options) -> Iterator[Task]:
     """Every recipe's own step, and vanilla's with larger batches."""
-    names = options.recipes or (["vanilla"] if options.quick else list(RECIPES))
+    names = options.recipes or (["vanilla"] if options.quick else COMPARED)
     for name in names:
         recipe = get_recipe(name)
         contenders = tuple(other for other in EVERYBODY if name == "keras" or other not in KERAS)

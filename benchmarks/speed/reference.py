@@ -21,11 +21,14 @@ from nanogan.data.images import load_mnist
 from nanogan.layers import Dropout
 from nanogan.pix2pix.pairs import Pairs, load_pairs
 from nanogan.pix2pix.trainer import ImageToImageTrainer
+from nanogan.recipes.mnist import RECIPES
 from nanogan.recipes.recipe import MNIST, ImageToImage
 from nanogan.training.gan_trainer import Trainer
 from nanogan.training.trainer import BaseTrainer
 
 CHECKED_STEPS = 3
+COMPARED = [name for name, recipe in RECIPES.items() if recipe.class_names is None]
+"""The recipes that the contenders know: none of them trains with labels."""
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 Work: TypeAlias = Callable[[int], None]
@@ -103,10 +106,10 @@ class Recorded(KeepsLosses, Trainer):
         self.drawn: list[Array] = []
         super().step()
 
-    def draw(self) -> tuple[Array, Array | None]:
-        drawn = super().draw()
+    def noise(self) -> Array:
+        z = super().noise()
         self.drawn.append(self.z.copy())
-        return drawn
+        return z
 
     def given(self) -> tuple[Array, ...]:
         """What the last step was given: real images, z, and perhaps another z."""

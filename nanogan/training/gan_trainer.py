@@ -151,9 +151,13 @@ class Trainer(BaseTrainer):
         last = [layer for layer in self.G.layers if "b" in layer.param_names()][-1]
         last.b[...] = self.backend.asarray(np.log(mean / (1 - mean)).astype(self.dtype))
 
+    def noise(self) -> Array:
+        """A fresh batch of z: this worker's rows of it."""
+        return self.backend.fresh(lambda: self.shard.take(self.recipe.draw_noise(self.rng, self.z)))
+
     def draw(self) -> tuple[Array, Array | None]:
         """What G makes of a fresh batch of z, and the classes that it was asked for, if it knows any."""
-        z = self.backend.fresh(lambda: self.shard.take(self.recipe.draw_noise(self.rng, self.z)))
+        z = self.noise()
         labels = None if self.labels is None else self.backend.fresh(lambda: self.shard.take(self._draw_labels()))
         return self.G.forward(z, labels=labels), labels
 

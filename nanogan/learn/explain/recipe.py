@@ -76,7 +76,7 @@ class TwoSteps(Tracer):
         return super().call(frame, event, argument)
 
 
-BEGINNINGS = {Trainer.draw.__code__, generator_gradients.__code__}
+BEGINNINGS = {Trainer.noise.__code__, generator_gradients.__code__}
 
 
 # ---- formulas
@@ -96,7 +96,7 @@ def formulas_of(trainer: Trainer) -> Mapping[CodeType, Mapping[str, str]]:
 
 def of_trainer(trainer: Trainer) -> Iterator[tuple[Callable[..., Any], Mapping[str, str]]]:
     loss, optimizer = type(trainer.loss), type(trainer.optimizers["D"])
-    yield Trainer.draw, {"z": ""}
+    yield Trainer.noise, {"z: returned": ""}
     yield BaseTrainer.next_batch, {"real: returned": ""}
     if loss.terms.__code__ not in BY_CODE:
         yield loss.terms, {"terms: returned": said(loss, "")}
