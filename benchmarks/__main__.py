@@ -57,9 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART", help="of them all"
     )
-    parser.add_argument(
-        "--recipes", nargs="+", choices=COMPARED, metavar="NAME", help="in `steps` and `quality-time`"
-    )
+    parser.add_argument("--recipes", nargs="+", choices=COMPARED, metavar="NAME", help="in `steps` and `quality-time`")
     parser.add_argument("--seeds", type=positive_int, help="in `quality-time` (default: the default's 5, others' 1)")
     parser.add_argument("--batch-size", type=positive_int, help="in the part `steps` (default: the recipe's)")
     parser.add_argument("--contenders", nargs="+", choices=EVERYBODY, metavar="NAME", help="who runs beside nanogan")

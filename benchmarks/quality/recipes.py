@@ -52,7 +52,7 @@ def judge(checkpoint: Path) -> dict[str, Any]:
 
 
 def train(
-    recipe: str, seed: int, folder: Path, epochs: int | None, backend: str, place: int | None
+    recipe: str, seed: int, folder: Path, epochs: int | None, backend: str = "numpy", place: int | None = None
 ) -> dict[str, float]:
     """Train to `epochs` (None: the recipe's length), from where the folder's run stands. The last row of its log.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 from tiny import TINY
 
 from nanogan.__main__ import main
@@ -103,7 +103,8 @@ def test_the_command_draws_an_animation_or_a_grid(checkpoint: Path, tmp_path: Pa
     gif, png = tmp_path / "w.gif", tmp_path / "w.png"
     assert main(["walk", str(checkpoint), "--frames", "7", "--class", "cat,emu", "--seed", "0", "--out", str(gif)]) == 0
     with Image.open(gif) as picture:
-        assert (picture.format, picture.n_frames, picture.size, picture.info["loop"]) == ("GIF", 7, (224, 224), 0)
+        assert (picture.format, picture.size, picture.info["loop"]) == ("GIF", (224, 224), 0)
+        assert len(list(ImageSequence.Iterator(picture))) == 7
     assert main(["walk", str(checkpoint), "--frames", "9", "--out", str(png)]) == 0
     with Image.open(png) as picture:
         assert picture.format == "PNG"

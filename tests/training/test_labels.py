@@ -69,7 +69,13 @@ def test_labels_stay_beside_their_images_and_are_asked_for_as_often_as_they_occu
     run = trainer()
     seen: list[tuple[Array, Array]] = []
     forward = run.D.forward
-    run.D.forward = lambda x, labels=None: (seen.append((x.copy(), labels.copy())), forward(x, labels=labels))[1]  # type: ignore[assignment,method-assign]
+
+    def watched(x: Array, training: bool = True, labels: Array | None = None) -> Array:
+        assert labels is not None
+        seen.append((x.copy(), labels.copy()))
+        return forward(x, training, labels)
+
+    run.D.forward = watched  # type: ignore[method-assign]
     for _ in range(300):
         run.step()
     number = {image.tobytes(): label for image, label in zip(IMAGES, LABELS, strict=True)}
