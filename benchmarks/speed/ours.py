@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from types import SimpleNamespace
-from typing import Any
 
-from nanogan.backend import Array, Backend
+from nanogan.backend import Backend
 from nanogan.backends import get_backend
 from nanogan.network import Network
 from nanogan.optim import Optimizer
+from nanogan.training.floor import Product, RecordingModule, copied_vectors
 
 from .reference import Contender, Setup, Step, Work
-
-Product = tuple[Callable[..., Array], Array, Array, Array]
-"""matmul or dot, and a, b and out of out = a @ b. They are work arrays, so they can be multiplied again."""
 
 
 class Nanogan(Contender):
@@ -39,7 +35,8 @@ class Nanogan(Contender):
 
     def parts(self) -> dict[str, Work]:
         self.products = recorded_products(self.setup, self.backend)
-        self.copies = [self._copy(network.param_count) for network in (self.trainer.D, self.trainer.G)]
+        networks = (self.trainer.D, self.trainer.G)
+        self.copies = [copied_vectors(network, self.recipe.optimizer) for network in networks]
         self.optimizers = [self._optimizer(network) for network in (self.trainer.D, self.trainer.G)]
         return {"step": self.run, "optimizer": self._update, "products": self._multiply, "copy": self._copy_all}
 
@@ -68,13 +65,6 @@ class Nanogan(Contender):
             for multiply, a, b, out in self.products:
                 multiply(a, b, out=out)
 
-    def _copy(self, parameters: int) -> tuple[Array, Array]:
-        """A source and a target. An update reads parameters, gradients and k moments, and writes parameters and
-        moments: 3 + 2 k vectors. A copy reads one and writes one.
-        """
-        size = (3 + 2 * len(self.recipe.optimizer.moment_names)) * parameters // 2
-        return self.backend.xp.ones(size, dtype="float32"), self.backend.xp.zeros(size, dtype="float32")
-
     def _copy_all(self, steps: int) -> None:
         for _ in range(steps):
             for source, target in self.copies:
@@ -94,27 +84,6 @@ class Nanogan(Contender):
         after.record()
         after.synchronize()
         return self.backend.xp.cuda.get_elapsed_time(before, after) / 1000
-
-
-class RecordingModule:
-    """NumPy or CuPy, keeping the operands of every product."""
-
-    def __init__(self, xp: Any) -> None:
-        self.xp = xp
-        self.products: list[Product] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.xp, name)
-
-    def matmul(self, a: Array, b: Array, out: Array) -> Array:
-        return self._multiply(self.xp.matmul, a, b, out)
-
-    def dot(self, a: Array, b: Array, out: Array) -> Array:
-        return self._multiply(self.xp.dot, a, b, out)
-
-    def _multiply(self, multiply: Callable[..., Array], a: Array, b: Array, out: Array) -> Array:
-        self.products.append((multiply, a, b, out))
-        return multiply(a, b, out=out)
 
 
 def recorded_products(setup: Setup, backend: Backend) -> list[Product]:
