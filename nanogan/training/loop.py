@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,7 @@ def train(
     pause: str | None = None,
     allow_nonfinite: bool = False,
     diagnosis: Diagnosis | None = None,
+    after_epoch: Sequence[Callable[[], None]] = (),
 ) -> bool:
     """Train until `total_steps` steps have been made in all, writing to `folder` after every epoch.
 
@@ -166,6 +167,8 @@ def train(
     sample_every, pause: other moments for the log and the pictures (`Reports`).
     allow_nonfinite: go on if a NaN or infinity arises, without saving it.
     diagnosis: adds its figures to the log, and says on stderr, also where `quiet`, when they show that the run fails.
+
+    after_epoch: called when all that an epoch leaves is on the disk.
 
     Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Signals are
     caught in the main thread only. The folder is this run's until it ends or fails. Raises InputError if a
@@ -180,6 +183,8 @@ def train(
             while trainer.steps < total_steps and train_epoch(trainer, checkpoints, reports, total_steps, stop, quiet):
                 if reports.are_due(total_steps):
                     report(trainer, checkpoints, reports, total_steps, quiet)
+                    for watcher in after_epoch:
+                        watcher()
                 else:
                     checkpoints.after_step()
             if stop:
