@@ -9,7 +9,7 @@ from pathlib import Path
 from .commands.arguments import Parser, errors_in_one_line
 
 COMMANDS = (
-    *("train", "sample", "walk", "invert", "evaluate", "translate"),
+    *("train", "sample", "walk", "invert", "evaluate", "translate", "report"),
     *("explain", "learn", "breaks", "gradcheck"),
     *("doctor", "gpu_check"),
 )

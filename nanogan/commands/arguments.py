@@ -200,6 +200,10 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="with mpiexec: seconds to wait for a process that hangs (default: 120)",
     )
+    parser.add_argument("--no-report", action="store_true", help="make no report.html")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the log and the pictures for TensorBoard, too"
+    )
     parser.add_argument("--allow-nonfinite", action="store_true", help="go on if a NaN or infinity arises")
     parser.add_argument(
         "--quiet", action="store_true", help="print nothing but the seed, if it was chosen, warnings and errors"

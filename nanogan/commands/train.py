@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..backend import Array, Shape
@@ -16,6 +17,7 @@ from ..errors import InputError
 from ..io.streams import say, warn
 from .arguments import add_training_arguments, channels, complete, decay, how_to_resume, positive_int, size, switch
 from .cures import CURES, add_cures, chosen_cures
+from .environment import environment
 from .interrupt import INTERRUPTED
 
 if TYPE_CHECKING:  # loaded in the functions, because other commands start faster without them
@@ -39,7 +41,7 @@ SIZES = (28, 32, 64)
 """The size of pictures that can't be drawn as large as they are is the largest of these that enlarges none of them."""
 LARGEST = 128
 """The size up to which pictures stay as large as they are: beyond, a step takes seconds on a CPU."""
-NOT_SAVED = ("resume", "allow_change", "patience", "quiet", "out", "run", "smaller", "no_graph")
+NOT_SAVED = ("resume", "allow_change", "patience", "quiet", "out", "run", "smaller", "no_graph", "no_report", "tensorboard")
 """What doesn't belong to the run itself."""
 
 
@@ -186,8 +188,11 @@ def begin(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> 
     Of several processes, only rank 0 does: the others follow it in `finish`.
     """
     from ..parallel.run import hand_out, join, take_up
+    from ..training.events import event_library
     from ..training.loop import steps_in_all
 
+    if args.tensorboard:
+        event_library()  # which may be missing
     workers = join(trainer, own_statistics=args.batch_norm == "local", patience=args.patience)
     if workers.rank:
         take_up(workers, trainer, allow_change=args.allow_change)
@@ -202,6 +207,7 @@ def begin(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> 
         if args.data is not None:
             config["data"] = os.path.abspath(args.data)  # so that --resume finds them from any folder
         folder.write_config(config)
+        folder.write_environment(environment(trainer))
     except BaseException:
         folder.release()
         raise
@@ -230,9 +236,23 @@ def finish(
     options = {"checkpoint_every": args.checkpoint_every, "sample_every": args.sample_every, "pause": PAUSE}
     options |= {"quiet": args.quiet, "allow_nonfinite": args.allow_nonfinite, "diagnosis": diagnosis}
     try:
-        if train(trainer, folder, total_steps, **options):
+        with ExitStack() as stack:
+            watching = [stack.enter_context(watcher).update for watcher in watchers(trainer, folder, args)]
+            finished = train(trainer, folder, total_steps, **options, after_epoch=watching)
+            if finished:
+                folder.write_environment(environment(trainer))
+        if finished:
             return 0
         warn(f"stopped at step {trainer.steps}; go on with: {how_to_resume()}")
     except KeyboardInterrupt:
         warn(f"\nstopped at once; go on from the last checkpoint with: {how_to_resume()}")
     return INTERRUPTED
+
+
+def watchers(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> list[Any]:
+    """What is told after each epoch, by `update`, and when the run has ended, by leaving its `with` block."""
+    from ..report.live import LivePage
+    from ..training.events import Events
+
+    wanted: list[Any] = [] if args.no_report else [LivePage(folder.path)]
+    return [*wanted, *([Events(trainer, folder)] if args.tensorboard else [])]

@@ -84,12 +84,12 @@ class Picture(NamedTuple):
     alt: str
 
 
-def picture(png: bytes, alt: str) -> Picture:
-    """A PNG file for use in a page. Raises InputError if it is none."""
+def picture(png: bytes, alt: str, *, zoom: int = 1) -> Picture:
+    """A PNG file for use in a page, shown `zoom` times as large. Raises InputError if it is none."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
         raise InputError("is no PNG picture")
     width, height = struct.unpack(">II", png[16:24])
-    return Picture("data:image/png;base64," + base64.b64encode(png).decode(), width, height, alt)
+    return Picture("data:image/png;base64," + base64.b64encode(png).decode(), zoom * width, zoom * height, alt)
 
 
 class Frame(NamedTuple):

@@ -28,6 +28,11 @@ MOST_IN_GRID = 2**24
 
 
 def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zoom: int = 2) -> None:
+    """Write what `grid_png` draws to a file."""
+    _write(path, grid_png(images, columns=columns, zoom=zoom))
+
+
+def grid_png(images: Array, *, columns: int | None = None, zoom: int = 1) -> bytes:
     """Draw images (N, H, W, C), values in [0, 1], as one PNG: `columns` a row (as square as may be by default).
 
     Each pixel is drawn as zoom x zoom, with a dark line between images.
@@ -40,12 +45,12 @@ def save_grid(path: str | Path, images: Array, *, columns: int | None = None, zo
         top = gap + (position // columns) * (height + gap)
         left = gap + (position % columns) * (width + gap)
         grid[top : top + height, left : left + width] = _as_bytes(image)
-    _save_pixels(path, grid.repeat(zoom, axis=0).repeat(zoom, axis=1))
+    return _png(grid.repeat(zoom, axis=0).repeat(zoom, axis=1))
 
 
 def save_picture(path: str | Path, image: Array) -> None:
     """Write one image (H, W, C), values in [0, 1], as PNG: grey if C is 1, RGB if it is 3."""
-    _save_pixels(path, _as_bytes(image))
+    _write(path, _png(_as_bytes(image)))
 
 
 def _as_bytes(image: Array) -> Array:
@@ -53,12 +58,12 @@ def _as_bytes(image: Array) -> Array:
     return (np.nan_to_num(image).clip(0, 1) * 255).round().astype(np.uint8)
 
 
-def _save_pixels(path: str | Path, pixels: Array) -> None:
+def _png(pixels: Array) -> bytes:
     from PIL import Image
 
     content = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG")
-    _write(path, content)
+    return content.getvalue()
 
 
 MOST_FRAMES = 100
@@ -86,7 +91,22 @@ def save_animation(path: str | Path, frames: Sequence[Path], *, seconds_per_fram
     durations = [int(1000 * seconds_per_frame)] * (len(pictures) - 1) + [2000]
     content = io.BytesIO()
     pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
-    _write(path, content)
+    _write(path, content.getvalue())
+
+
+class Equilibrium(NamedTuple):
+    """What D says of every image, and both losses, where neither network can gain anything."""
+
+    says: float
+    d_loss: float
+    g_loss: float
+
+
+def equilibrium(real_label: float = 1.0, mean_of_terms: bool = False) -> Equilibrium:
+    """Of cross-entropy. If real and fake look alike, D's loss is least if it says half the real label to everything."""
+    says = real_label / 2
+    d_loss = -real_label * math.log(says) - (2 - real_label) * math.log(1 - says)
+    return Equilibrium(says, d_loss / (1 + mean_of_terms), -math.log(says))
 
 
 def save_loop(path: str | Path, images: Array, *, seconds_per_frame: float = 0.08) -> None:
@@ -99,7 +119,7 @@ def save_loop(path: str | Path, images: Array, *, seconds_per_frame: float = 0.0
     content = io.BytesIO()
     duration = int(1000 * seconds_per_frame)
     frames[0].save(content, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0)
-    _write(path, content)
+    _write(path, content.getvalue())
 
 
 def save_losses(
@@ -113,7 +133,6 @@ def save_losses(
     """Draw both losses and D's mean outputs over the epochs, with the values at equilibrium as dashed lines.
 
     rows: one dictionary per epoch with epoch, d_loss, g_loss, d_real, d_fake. real_label, mean_of_terms: see `Recipe`.
-    If real and fake look alike, D's loss is least if D says half of the real label to everything.
     scores: what D says are scores without bounds, not probabilities; then neither has a value at equilibrium.
     """
     epochs = [row["epoch"] for row in rows]
@@ -127,19 +146,17 @@ def save_losses(
         outputs.plot(epochs, [row[name] for row in rows], color=color, label=label, marker=marker)
     outputs.set(title="what D says: " + ("scores" if scores else "probability of real"), xlabel="epoch")
     if not scores:
-        _draw_equilibrium(losses, outputs, real_label, mean_of_terms)
+        _draw_equilibrium(losses, outputs, equilibrium(real_label, mean_of_terms))
     for axes in (losses, outputs):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     _save(path, figure)
 
 
-def _draw_equilibrium(losses: Any, outputs: Any, real_label: float, mean_of_terms: bool) -> None:
-    says = real_label / 2
-    d_loss = -real_label * math.log(says) - (2 - real_label) * math.log(1 - says)
-    for value, name, color in ((d_loss / (1 + mean_of_terms), "D", "C0"), (-math.log(says), "G", "C1")):
+def _draw_equilibrium(losses: Any, outputs: Any, at: Equilibrium) -> None:
+    for value, name, color in ((at.d_loss, "D", "C0"), (at.g_loss, "G", "C1")):
         losses.axhline(value, color=color, linestyle="--", linewidth=1, label=f"{value:.3f}, {name} at equilibrium")
-    outputs.axhline(says, color="grey", linestyle="--", linewidth=1, label=f"{says:g}, at equilibrium")
+    outputs.axhline(at.says, color="grey", linestyle="--", linewidth=1, label=f"{at.says:g}, at equilibrium")
     losses.set_ylim(0, None)
     outputs.set_ylim(0, 1)
 
@@ -198,7 +215,7 @@ def _any_environment() -> Iterator[None]:
 def _save(path: str | Path, figure: Any) -> None:
     content = io.BytesIO()
     figure.savefig(content, dpi=110, format="png")
-    _write(path, content)
+    _write(path, content.getvalue())
 
 
 class Scene(NamedTuple):
@@ -220,7 +237,7 @@ def save_scenes(path: str | Path, scenes: Sequence[Scene], centres: Array, radiu
         _draw_scene(axes, scene, centres, radius)
     content = io.BytesIO()
     figure.savefig(content, dpi=120, format="png")
-    _write(path, content)
+    _write(path, content.getvalue())
 
 
 def _draw_scene(axes: Any, scene: Scene, centres: Array, radius: float) -> None:
@@ -247,7 +264,7 @@ ARROWS = 60
 """How many points of a scene show the push on them: more would hide the points."""
 
 
-def _write(path: str | Path, content: io.BytesIO) -> None:
+def _write(path: str | Path, content: bytes) -> None:
     """Made in memory, so that the file is written whole and a full disk is reported as one."""
     with replacing(path) as file:
-        file.write(content.getvalue())
+        file.write(content)

@@ -1,7 +1,8 @@
 """The folder that a training run fills, and who may write to it.
 
-It holds config.json, log.csv, samples/epoch-0001.png ..., samples.gif, losses.png and checkpoint.npz. Only the
-checkpoint is worth stopping a run for: if another file can't be written, the run says so once and goes on.
+It holds config.json, environment.json, log.csv, samples/epoch-0001.png ..., samples.gif, losses.png and
+checkpoint.npz. Only the checkpoint is worth stopping a run for: if another file can't be written, the run says so once
+and goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,23 @@ from ..io.files import read_all, replacing
 from ..io.streams import worth_a_line
 from .log import as_csv
 from .trainer import BaseTrainer
+
+
+def is_running(path: Path) -> bool:
+    """Whether a run, of this process or another, is writing to a folder. False on systems without such locks."""
+    try:
+        import fcntl
+
+        descriptor = os.open(path, os.O_RDONLY)
+    except (ImportError, OSError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    finally:
+        os.close(descriptor)
+    return False
 
 
 class RunFolder:
@@ -120,8 +138,14 @@ class RunFolder:
                 raise
 
     def write_config(self, config: dict[str, Any]) -> None:
-        with replacing(self.config) as file:
-            file.write((json.dumps(config, indent=2) + "\n").encode())
+        """The arguments of the run."""
+        _write_json(self.config, config)
+
+    def write_environment(self, environment: dict[str, Any]) -> None:
+        """Where it runs."""
+        path = self.path / "environment.json"
+        with worth_a_line(path):
+            _write_json(path, environment)
 
     def read_config(self) -> dict[str, Any]:
         """The arguments of the run that is to be resumed."""
@@ -158,3 +182,8 @@ class RunFolder:
             plots.save_animation(self.animation, sorted(pictures, key=step))
         with worth_a_line(self.losses):
             trainer.draw_curves(self.losses)
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    with replacing(path) as file:
+        file.write((json.dumps(values, indent=2) + "\n").encode())

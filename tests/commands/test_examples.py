@@ -37,12 +37,16 @@ def test_the_main_command_trains_on_real_digits(trained):
         r"epoch 1/1  D \d\.\d\d  G \d\.\d\d  D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d  [\d,]+ images/s", done.stdout.strip()
     )
     assert sorted(path.name for path in results.iterdir()) == [
-        "checkpoint.npz", "config.json", "log.csv", "losses.png", "samples", "samples.gif",
+        "checkpoint.npz", "config.json", "environment.json", "log.csv", "losses.png", "report.html", "samples",
+        "samples.gif",
     ]  # fmt: skip
     log = np.genfromtxt(results / "log.csv", delimiter=",", names=True)
     assert log["step"] == 200 and 0.5 < log["d_real"] <= 1 and 0 <= log["d_fake"] < 0.5
     assert log["gradient_norm"] > 0 and 0 <= log["digit_entropy"] <= np.log(10) and 0.1 <= log["top_digit_share"] <= 1
     assert size_of(results / "samples" / "epoch-0001.png") == (466, 466)
+    report = (results / "report.html").read_text(encoding="utf-8")
+    assert "while real digits have 0." in report and 'http-equiv="refresh"' not in report
+    assert str(folder) not in report
 
 
 def test_new_digits_from_the_checkpoint(trained):

@@ -56,8 +56,12 @@ def test_damaged_digits_become_better(trained):
     assert float(row["psnr"]) == pytest.approx(found[1], abs=0.01)
     assert {"adversarial", "l1", "test_adversarial", "test_l1", "ssim", "accuracy"} <= row.keys()
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.npz", "config.json", "log.csv", "losses.png", "samples", "samples.gif",
+        "checkpoint.npz", "config.json", "environment.json", "log.csv", "losses.png", "report.html", "samples",
+        "samples.gif",
     ]  # fmt: skip
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "The outputs are nearer to their targets than the inputs are." in report
+    assert "Worst outputs of the test part" in report and "L1 part of the loss" in report
     assert size_of(folder / "samples" / "epoch-0001.png") == (2 * (3 * 29 + 1), 2 * (12 * 29 + 1))
 
 
