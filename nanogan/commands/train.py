@@ -41,7 +41,18 @@ SIZES = (28, 32, 64)
 """The size of pictures that can't be drawn as large as they are is the largest of these that enlarges none of them."""
 LARGEST = 128
 """The size up to which pictures stay as large as they are: beyond, a step takes seconds on a CPU."""
-NOT_SAVED = ("resume", "allow_change", "patience", "quiet", "out", "run", "smaller", "no_graph", "no_report", "tensorboard")
+NOT_SAVED = (
+    "resume",
+    "allow_change",
+    "patience",
+    "quiet",
+    "out",
+    "run",
+    "smaller",
+    "no_graph",
+    "no_report",
+    "tensorboard",
+)
 """What doesn't belong to the run itself."""
 
 

@@ -102,7 +102,8 @@ MEANINGS = {
 def _output(layer: BatchNorm, rng: np.random.Generator) -> Row:
     """Mean and variance of what a BatchNorm makes of numbers with mean 2 and standard deviation 1, per channel."""
     network = Network([layer], layer.channels, dtype=np.float64)
-    y = network.forward(2 + rng.standard_normal((64, layer.channels)))
+    labels = np.zeros(64, dtype=int) if layer.uses_labels else None
+    y = network.forward(2 + rng.standard_normal((64, layer.channels)), labels=labels)
     found = [Derivative(f"mean of channel {c}", float(mean), 0.0, SMALL_EPS) for c, mean in enumerate(y.mean(axis=0))]
     found += [Derivative(f"variance of channel {c}", float(v), 1.0, SMALL_EPS) for c, v in enumerate(y.var(axis=0))]
     meaning = f"the output's variance isn't 1: eps = {layer.eps:g} is no small number beside the input's variance, 1"

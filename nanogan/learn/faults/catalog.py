@@ -76,8 +76,8 @@ FAULTS: tuple[Fault, ...] = (
             Change(
                 gan._one_after_the_other,
                 {
-                    "    fake_logits = D.forward(fake)\n": "\n",
-                    "D.forward(real).copy()": "D.forward(real).copy(); fake_logits = D.forward(fake)",
+                    "    fake_logits = D.forward(fake, labels=labels[1])\n": "\n",
+                    "labels[0]).copy()": "labels[0]).copy(); fake_logits = D.forward(fake, labels=labels[1])",
                 },
             ),
         ),
@@ -131,13 +131,8 @@ FAULTS: tuple[Fault, ...] = (
         FUNCTION,
         "HIPS/autograd's example of a GAN",
         (
-            Change(
-                gan._as_one_batch,
-                {
-                    "= loss.backward(fake_logits, 0.0)": "= -loss.backward(fake_logits, 1.0)",
-                    "+ loss.forward(fake_logits, 0.0)": "- loss.forward(fake_logits, 1.0)",
-                },
-            ),
+            Change(Loss.discriminator_forward, {"+ self.forward(fake, 0.0)": "- self.forward(fake, 1.0)"}),
+            Change(Loss.discriminator_backward, {"= self.backward(fake, 0.0)": "= -self.backward(fake, 1.0)"}),
         ),
         "D comes to say 1 to everything, because its two terms cancel. Both losses are 0, and nothing moves any more.",
         "Each term is a -log of what D should say: -log D(x), -log(1 - D(G(z))). At chance they add up to 2 ln 2.",
@@ -178,7 +173,7 @@ FAULTS: tuple[Fault, ...] = (
         (
             Change(
                 Trainer._update,
-                {"generator_gradients(G, D, loss, fake)": "generator_gradients(G, D, loss, fake, saturating=True)"},
+                {"loss, fake, labels=fake_labels)": "loss, fake, labels=fake_labels, saturating=True)"},
             ),
         ),
         "D(G(z)) falls to 0, G's gradient with it, and nothing moves any more.",
@@ -205,13 +200,13 @@ FAULTS: tuple[Fault, ...] = (
             Change(
                 BaseTrainer.__init__,
                 {
-                    '"D": recipe.optimizer.bind(self.D)': '"D": type(recipe.optimizer)(lr=10 * recipe.optimizer.lr, '
-                    "betas=recipe.optimizer.betas).bind(self.D)"
+                    'D_optimizer = getattr(recipe, "d_optimizer", None) or recipe.optimizer': "D_optimizer = "
+                    "type(recipe.optimizer)(lr=10 * recipe.optimizer.lr, betas=recipe.optimizer.betas)"
                 },
             ),
         ),
         "D's loss leaps to ten times that of guessing and back, and G follows what isn't worth following.",
-        "One learning rate for both, and a smaller --lr if D is too fast.",
+        "One learning rate for both, or a smaller one for D: --d-lr.",
     ),
     Fault(
         "init",
@@ -241,7 +236,9 @@ FAULTS: tuple[Fault, ...] = (
         (
             Change(
                 gan.discriminator_gradients,
-                {"_one_after_the_other if D.depends_on_batch else _as_one_batch": "_as_one_batch"},
+                {
+                    "_one_after_the_other if D.depends_on_batch and not loss.compares else _as_one_batch": "_as_one_batch"
+                },
             ),
         ),
         "D(G(z)) is near 0 in D's step and near 1/2 in G's, where the batch has no real image in it.",
@@ -255,13 +252,8 @@ FAULTS: tuple[Fault, ...] = (
         TRAINING,
         "labml",
         (
-            Change(
-                gan._as_one_batch,
-                {
-                    "loss.backward(fake_logits, 0.0)": "loss.backward(fake_logits, 1 - real_label)",
-                    "loss.forward(fake_logits, 0.0)": "loss.forward(fake_logits, 1 - real_label)",
-                },
-            ),
+            Change(Loss.discriminator_forward, {"forward(fake, 0.0)": "forward(fake, 1 - real_label)"}),
+            Change(Loss.discriminator_backward, {"backward(fake, 0.0)": "backward(fake, 1 - real_label)"}),
         ),
         "D may not say less than 0.2 to a bad image, so G has less reason to leave where it is.",
         "Smooth the label of real images alone (Salimans et al. 2016): `real_label` of a recipe.",
