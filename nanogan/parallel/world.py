@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..io.streams import warn
 from ..workers import ALONE, Workers
 
-WAIT_FOR_RANK_0 = 2.0
+WAIT_FOR_RANK_0 = 5.0
 """Seconds."""
 
 

@@ -133,7 +133,7 @@ def endless(tmp_path: Path, data: Path) -> Iterator[tuple[subprocess.Popen[str],
     """A run of two processes that has written its first checkpoint, and its folder."""
     folder = tmp_path / "run"
     process = start(
-        2, EXAMPLE, *SHORT, "--data", data, "--steps", 10**6, "--checkpoint-every", 20, "--patience", 2, "--out", folder
+        2, EXAMPLE, *SHORT, "--data", data, "--steps", 10**6, "--checkpoint-every", 20, "--patience", 4, "--out", folder
     )
     deadline = time.monotonic() + 60
     while not (folder / "checkpoint.npz").exists() and process.poll() is None and time.monotonic() < deadline:
@@ -175,7 +175,7 @@ def test_a_process_that_hangs_is_named(endless: tuple[subprocess.Popen[str], Pat
     os.kill(process_of(rank, folder), signal.SIGSTOP)
     status, said = end(process, timeout=20)
     assert status == 2 and said.count("\n") == 1
-    assert re.search(rf"no answer from rank {rank} on \S+ for 2 s, so the run ends; its last checkpoint is whole", said)
+    assert re.search(rf"no answer from rank {rank} on \S+ for 4 s, so the run ends; its last checkpoint is whole", said)
 
 
 @linux
