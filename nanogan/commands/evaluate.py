@@ -45,8 +45,15 @@ def run(args: argparse.Namespace) -> int:
     images = np.concatenate(list(drawn(G, recipe, args.count, args.seed, labels)))
     scores = evaluate_samples(images, labels if recipe.class_names == DIGITS else None)
     samples, real = training_neighbours(images), real_neighbours()
-    scores["copied"] = copied_share(samples.distance, real.distance)
-    result = {"checkpoint": args.checkpoint, "recipe": recipe.name, "seed": args.seed, "scores": scores, "real": REAL}
+    copied = copied_share(samples.distance, real.distance)
+    result = {
+        "checkpoint": args.checkpoint,
+        "recipe": recipe.name,
+        "seed": args.seed,
+        "scores": scores,
+        "copied": copied,
+        "real": REAL,
+    }
     with replacing(out) as file:
         file.write((json.dumps(result, indent=2) + "\n").encode())
     pairs = [np.stack([each.images, each.nearest], axis=1)[:SHOWN] for each in (samples, real)]
@@ -54,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     save_grid(picture, np.concatenate(pairs).reshape(-1, *images.shape[1:]), columns=2 * PAIRS_IN_A_ROW)
     print(format_table(scores))
     print(
-        f"\n{100 * scores['copied']:.1f} % of samples lie nearer to a training image than 99 % of real test images do "
+        f"\n{100 * copied:.1f} % of samples lie nearer to a training image than 99 % of real test images do "
         f"(of real: 1 %): {picture} shows samples and, below, test images, each with its nearest training image."
         f"\nThe same as JSON: {out}"
     )

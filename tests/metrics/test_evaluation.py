@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nanogan.__main__ import main
 from nanogan.backend import Array
@@ -104,9 +105,21 @@ def test_the_command_prints_the_table_and_writes_json(tmp_path: Path, capsys: py
     G, recipe = load_generator(path)
     z = np.random.default_rng(3).standard_normal((200, 64), dtype=np.float32)
     scores = evaluate_samples(generate(G, recipe, z))
-    expected = {"checkpoint": str(path), "recipe": "vanilla", "seed": 3, "scores": scores, "real": REAL}
+    expected = {"checkpoint": str(path), "recipe": "vanilla", "seed": 3, "scores": scores, "copied": 0.0, "real": REAL}
     assert json.loads(out.read_text()) == expected
+    assert "0.0 % of samples lie nearer to a training image than 99 % of real test images do" in printed
+    with Image.open(tmp_path / "evaluation-neighbours.png") as picture:
+        assert picture.size == (2 * (20 * 29 + 1), 2 * (10 * 29 + 1)), "50 pairs of samples, 50 of test images"
 
-    assert main(["evaluate", str(path), "--count", "100"]) == 0, "an evaluation may be replaced by a newer one"
-    again = json.loads(out.read_text())
-    assert (again["seed"], again["scores"]["samples"]) == (0, 100)
+
+def test_the_command_evaluates_a_conditional_run_by_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And replaces an earlier evaluation."""
+    path, out = tmp_path / "checkpoint.npz", tmp_path / "evaluation.json"
+    Trainer(get_recipe("conditional"), TRAIN[:64] * 2 - 1, labels=np.arange(64) % 10, seed=0).save(path)
+    out.write_text('{"checkpoint": "", "scores": {}}')
+    assert main(["evaluate", str(path), "--count", "200"]) == 0
+    assert re.search(r"\nread as asked, % +\d", capsys.readouterr().out)
+    found = json.loads(out.read_text())
+    assert (found["seed"], found["scores"]["samples"]) == (0, 200)
+    by_class = found["scores"]["by_class"]
+    assert [len(values) for values in by_class.values()] == [10] * 5 and sum(by_class["alignment"]) == pytest.approx(1)
