@@ -110,7 +110,7 @@ def chosen_classes(recipe: Recipe, names: str | None) -> list[int]:
         return [known.index(names)]
     if names in (None, ALL):
         return list(range(len(known)))
-    chosen = names.split(",")
+    chosen = [name.strip() for name in names.split(",")]
     for name in chosen:
         if name not in known:
             listed = ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")

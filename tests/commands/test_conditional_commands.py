@@ -50,7 +50,7 @@ def test_a_class_all_classes_and_a_truncated_z_are_drawn(folder: Path, monkeypat
     drawn = {}
     for name, options in {
         "dog": ["--class", "dog", "--count", "5"],
-        "two": ["--class", "dog,cat", "--count", "40"],
+        "two": ["--class", "dog, cat", "--count", "40"],
         "all": ["--class", "all", "--count", "5"],
         "any": ["--count", "40"],
         "typical": ["--class", "dog", "--count", "5", "--truncate", "0.5"],
