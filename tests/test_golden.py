@@ -1,6 +1,7 @@
 """nanogan follows PyTorch: 20 training steps of six GANs, 50 steps of the optimizers, and every loss, in float64.
 
-`tools/make_golden.py` made the files and says what is in them. PyTorch isn't needed here.
+`tools/make_golden.py` made the files and says what is in them; `make_golden_conditional.py` made
+the one with labels. PyTorch isn't needed here.
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ from nanogan.penalties import between, one_centred_penalty, zero_centred_penalty
 from nanogan.pix2pix.networks import dense
 from nanogan.pix2pix.step import concat_channels, paired_generator_gradients
 from tools.make_golden import (
-    CLASSES,
-    CONDITIONAL,
-    EMBEDDING,
     FOLDER,
     GRADIENT_PENALTY,
     IMAGE_TO_IMAGE,
@@ -40,12 +38,11 @@ from tools.make_golden import (
     batches,
     descent,
     digest,
-    first_tables,
     first_weights,
-    labelled_batches,
     pairs,
     shares,
 )
+from tools.make_golden_conditional import CLASSES, CONDITIONAL, EMBEDDING, first_tables, labelled_batches
 
 
 def golden(name: str) -> dict[str, Array]:
