@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from nanogan.__main__ import main
 from nanogan.errors import ShapeError
@@ -17,6 +16,8 @@ from nanogan.network import Network
 from nanogan.recipes.mnist import get_recipe
 from nanogan.recipes.recipe import Recipe
 from nanogan.training.gan_trainer import Trainer, generate
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow isn't needed on a machine that only tests a GPU")
 
 CONDITIONAL = get_recipe("vanilla", (4, 4, 1), width=16, noise_size=3, class_names=("a", "b"))
 PLAIN = get_recipe("vanilla", (4, 4, 1), width=16, noise_size=3)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from nanogan.__main__ import main
 from nanogan.backend import Array
@@ -108,6 +107,8 @@ def test_the_command_prints_the_table_and_writes_json(tmp_path: Path, capsys: py
     expected = {"checkpoint": str(path), "recipe": "vanilla", "seed": 3, "scores": scores, "copied": 0.0, "real": REAL}
     assert json.loads(out.read_text()) == expected
     assert "0.0 % of samples lie nearer to a training image than 99 % of real test images do" in printed
+    from PIL import Image
+
     with Image.open(tmp_path / "evaluation-neighbours.png") as picture:
         assert picture.size == (2 * (20 * 29 + 1), 2 * (10 * 29 + 1)), "50 pairs of samples, 50 of test images"
 
