@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from running import ROOT, run, size_of
 
 from nanogan.__main__ import main
+from nanogan.io import checkpoint
 from nanogan.training.gan_trainer import load_generator
 
 EXAMPLE = ROOT / "examples" / "mnist_gan.py"
@@ -43,6 +46,38 @@ def test_a_run_keeps_its_classes(folder: Path) -> None:
     config = json.loads((folder / "runs/vanilla-conditional/config.json").read_text())
     assert config["conditional"] is True and config["recipe"] == "vanilla"
     assert size_of(folder / "runs/vanilla-conditional/samples/epoch-0001.png") == (2 * (8 * 29 + 1), 2 * (3 * 29 + 1))
+
+
+KILLED = """
+import os, signal, sys
+from nanogan.__main__ import main
+from nanogan.training.gan_trainer import Trainer
+
+step = Trainer.step
+
+def killed(trainer):
+    step(trainer)
+    if trainer.steps == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Trainer.step = killed
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_a_killed_run_goes_on_to_the_same_bits(folder: Path, tmp_path: Path) -> None:
+    """Killed at step 5, with a checkpoint of step 4, in the second of two epochs of 3 steps."""
+    train = ("train", *SHORT, "--data", folder / "d.npz", "--steps", 6, "--checkpoint-every", 2)
+    done = run("-c", KILLED, *train, "--out", "killed", cwd=tmp_path)
+    assert done.returncode == -signal.SIGKILL
+    done = run("-m", "nanogan", *train, "--out", "killed", "--resume", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run("-m", "nanogan", *train, "--out", "whole", cwd=tmp_path).returncode == 0
+    killed, whole = (checkpoint.load(tmp_path / name / "checkpoint.npz")[0] for name in ("killed", "whole"))
+    for name, array in whole.items():
+        if name != "log":  # which has the seconds
+            np.testing.assert_array_equal(killed[name], array, name)
 
 
 def test_a_class_all_classes_and_a_truncated_z_are_drawn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
