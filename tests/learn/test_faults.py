@@ -126,7 +126,7 @@ def test_a_sound_run_is_silent_and_draws_several_digits() -> None:
 def test_the_page_has_what_was_measured() -> None:
     """python -m benchmarks.reliability.faults --table"""
     results = json.loads(benchmark.RESULT.read_text(encoding="utf-8"))
-    assert set(results["faults"]) == set(BY_NAME) and set(results["sound"]) == set(benchmark.SOUND)
+    assert set(results["faults"]) <= set(BY_NAME) and set(results["sound"]) <= set(benchmark.SOUND)
     assert benchmark.table(results) in (ROOT / "docs" / "break.md").read_text(encoding="utf-8")
 
 

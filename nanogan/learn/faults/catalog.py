@@ -151,7 +151,7 @@ FAULTS: tuple[Fault, ...] = (
                 },
             ),
         ),
-        "It still learns, more slowly: activations come out smaller layer by layer.",
+        "Nothing: this small GAN learns as well with activations that are too small.",
         "Give settings by name: BatchNorm(16, momentum=0.2). Here there is no other way.",
         school.convolutional,
         1000,
