@@ -13,6 +13,7 @@ from nanogan.norm import BatchNorm
 from nanogan.pix2pix.networks import unet
 from nanogan.pix2pix.pairs import Pairs
 from nanogan.pix2pix.trainer import ImageToImageTrainer
+from nanogan.recipes.conditional import with_classes
 from nanogan.recipes.mnist import get_recipe
 from nanogan.recipes.recipe import ImageToImage, Recipe
 from nanogan.reshape import Flatten, Pack, Reshape
@@ -55,9 +56,12 @@ PACKED = replace(
     discriminator=(Flatten(), Pack(2), Linear(32, 8), LeakyReLU(), Dropout(0.3), Linear(8, 1)),
     mean_of_terms=True,
 )
+OF_CLASSES = replace(with_classes(NORMED, "abc"), name="of classes")
 UNET = replace(unet((12, 12, 1), (12, 12, 1), width=4), batch_size=BATCH)
 
-RECIPES: dict[str, Recipe | ImageToImage] = {recipe.name: recipe for recipe in (DENSE, NORMED, DROPPED, PACKED, UNET)}
+RECIPES: dict[str, Recipe | ImageToImage] = {
+    recipe.name: recipe for recipe in (DENSE, NORMED, DROPPED, PACKED, OF_CLASSES, UNET)
+}
 
 
 def make(name: str, dtype: Any = np.float64, **options: Any) -> BaseTrainer:
@@ -65,7 +69,8 @@ def make(name: str, dtype: Any = np.float64, **options: Any) -> BaseTrainer:
     recipe, rng = RECIPES[name], np.random.default_rng(1)
     if isinstance(recipe, Recipe):
         images = rng.uniform(-1, 1, (48, *recipe.image_shape)).astype(dtype)
-        return Trainer(recipe, images, seed=0, dtype=dtype, **options)
+        labels = None if recipe.class_names is None else np.arange(48) % 3
+        return Trainer(recipe, images, labels=labels, seed=0, dtype=dtype, **options)
     pictures = rng.uniform(0, 1, (2, 60, *recipe.image_shape)).astype(np.float32)
     train, test = (Pairs("noise", *pictures[:, part]) for part in (slice(48), slice(48, 60)))
     return ImageToImageTrainer(recipe, train, test, seed=0, dtype=dtype, **options)
