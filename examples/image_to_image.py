@@ -22,16 +22,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from nanogan import get_backend
-from nanogan.commands.arguments import (
-    Parser,
-    add_training_arguments,
-    complete,
-    errors_in_one_line,
-    one_of,
-    weight,
-)
+from nanogan.commands.arguments import Parser, errors_in_one_line, one_of, weight
 from nanogan.commands.data import announce, expect_apart, options
 from nanogan.commands.train import begin, finish
+from nanogan.commands.training_arguments import add_training_arguments, complete
 from nanogan.pix2pix.networks import MODELS
 from nanogan.pix2pix.pairs import TASKS, load_pairs, split
 from nanogan.pix2pix.trainer import ImageToImageTrainer, format_scores, inputs_as_outputs, scores

@@ -58,7 +58,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tiny import TINY, tiny_trainer
 
-from nanogan.commands.arguments import FILLED_IN, complete
+from nanogan.commands.training_arguments import FILLED_IN, complete
 from nanogan.data.images import load_images
 from nanogan.data.pictures import MOST_PIXELS
 from nanogan.errors import InputError

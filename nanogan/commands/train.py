@@ -15,10 +15,11 @@ from ..backend import Array, Shape
 from ..backends import get_backend
 from ..errors import InputError
 from ..io.streams import say, warn
-from .arguments import add_training_arguments, channels, complete, decay, how_to_resume, positive_int, size, switch
+from .arguments import channels, decay, how_to_resume, positive_int, size, switch
 from .cures import CURES, add_cures, chosen_cures
 from .environment import environment
 from .interrupt import INTERRUPTED
+from .training_arguments import add_training_arguments, complete
 
 if TYPE_CHECKING:  # loaded in the functions, because other commands start faster without them
     from ..recipes.recipe import Recipe

@@ -236,9 +236,7 @@ FAULTS: tuple[Fault, ...] = (
         (
             Change(
                 gan.discriminator_gradients,
-                {
-                    "_one_after_the_other if D.depends_on_batch and not loss.compares else _as_one_batch": "_as_one_batch"
-                },
+                {"_one_after_the_other if D.depends_on_batch and not loss.compares else ": ""},
             ),
         ),
         "D(G(z)) is near 0 in D's step and near 1/2 in G's, where the batch has no real image in it.",
