@@ -26,7 +26,7 @@ DIGITS = tuple("0123456789")
 
 def conditional(image_shape: Shape = MNIST, *, width: int = 16, noise_size: int = 64) -> Recipe:
     recipe = with_classes(nanogan(image_shape, width=width, noise_size=noise_size), DIGITS)
-    return replace(recipe, name="conditional", source="the default, drawing the class that it is asked for")
+    return replace(recipe, name="conditional", source="the default, drawing the class that it is asked for", epochs=12)
 
 
 def with_classes(recipe: Recipe, class_names: Iterable[str]) -> Recipe:
