@@ -68,9 +68,9 @@ def sound(make: Callable[[], Recipe], steps: int, seeds: int) -> Iterator[dict[s
 def table(results: dict[str, Any]) -> str:
     """The right verdicts of each fault, and the silent runs of each recipe, as Markdown."""
     lines = ["| fault | found by | right verdicts | first words, seed 0 |", "| --- | --- | --- | --- |"]
-    for name, rows in results["faults"].items():
-        alarm = get_fault(name).kind.alarm
-        lines.append(f"| `{name}` | {alarm} | {tally(rows)} | {first_words(rows[0]['said'])} |")
+    for fault in FAULTS:
+        if rows := results["faults"].get(fault.name):
+            lines.append(f"| `{fault.name}` | {fault.kind.alarm} | {tally(rows)} | {first_words(rows[0]['said'])} |")
     lines += ["", "| sound recipe | steps | silent |", "| --- | --- | --- |"]
     lines += [f"| {name} | {rows[0]['steps']:,} | {tally(rows)} |" for name, rows in results["sound"].items()]
     totals = {part: [row for rows in results[part].values() for row in rows] for part in ("faults", "sound")}
