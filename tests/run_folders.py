@@ -42,6 +42,7 @@ def row(trainer: Trainer, epoch: int, epochs: int, lost: Iterable[str]) -> Row:
     """Numbers that differ from column to column and from epoch to epoch."""
     steps, phase = epoch * trainer.batches.steps_per_epoch, epoch / epochs
     numbers: Row = {name: 0.2 + 0.05 * math.sin(3 * phase + place) for place, name in enumerate(trainer.columns)}
+    numbers |= {name: 1 + numbers[name] for name in ("d_loss", "g_loss")}  # as D's outputs have them, more or less
     numbers |= {"epoch": epoch, "step": steps, "seconds": 0.01 * steps, "d_real": 0.6, "d_fake": 0.4}
     return complete(numbers | dict.fromkeys(lost, math.nan), trainer.columns)
 
