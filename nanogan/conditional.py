@@ -180,7 +180,8 @@ class ConditionalBatchNorm(ByClass, BatchNorm):
 
     def _var(self, deviation: Array) -> Array:
         """As BatchNorm has it, without its einsum, which is a product of matrices that no CUDA graph can hold."""
-        return self._sums(self.xp.multiply(deviation, deviation, out=self.buffer("products", deviation.shape))) / self.M
+        products = self.xp.multiply(deviation, deviation, out=self.buffer("products", deviation.shape))
+        return self.shard.sum(self._sums(products)) / self.M
 
     def backward_params(self, dy: Array) -> None:
         """dgamma = C^T (sum of dy xhat over the image)      dbeta = C^T (sum of dy over the image)"""

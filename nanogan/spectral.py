@@ -29,7 +29,8 @@ class SpectralNorm(Layer):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not isinstance(self.layer, Layer) or "W" not in self.layer.declare():
+        W = self.layer.declare().get("W") if isinstance(self.layer, Layer) else None
+        if W is None or len(W.shape) != 2:
             raise InputError(f"SpectralNorm: expected a layer with weights W, such as Linear(2, 3), got {self.layer!r}")
 
     def declare(self) -> dict[str, Declared]:

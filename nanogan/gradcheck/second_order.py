@@ -75,11 +75,12 @@ def prove_penalties(recipe: Recipe, *, batch: int = BATCH, count: int = 3, seed:
     loss = recipe.loss.bind(NUMPY, np.float64)
     real, fake = (rng.uniform(*recipe.pixels, (batch, *recipe.image_shape)) for _ in range(2))
     shares = rng.random(batch)
+    c, c_fake = rng.integers(D.classes, size=(2, batch)) if D.uses_labels else (None, None)
 
     def step() -> Array:
-        value = discriminator_gradients(D, loss, real, fake)[0]
-        value = value + zero_centred_penalty(D, real, recipe.r1) + zero_centred_penalty(D, fake, recipe.r2)
-        return value + one_centred_penalty(D, between(D, real, fake, shares), recipe.gradient_penalty)
+        value = discriminator_gradients(D, loss, real, fake, labels=c, fake_labels=c_fake)[0]
+        value = value + zero_centred_penalty(D, real, recipe.r1, c) + zero_centred_penalty(D, fake, recipe.r2, c_fake)
+        return value + one_centred_penalty(D, between(D, real, fake, shares), recipe.gradient_penalty, c)
 
     return check_step(step, D, title=f"{recipe.name}: discriminator step with penalties", batch=batch, count=count)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..adversarial import Hinge, Relativistic, Wasserstein
 from ..errors import InputError
-from ..layer import Layer
+from ..layer import Declared, Layer
 from ..layers import Sigmoid
 from ..losses import BCE, MSE, BCEWithLogits, Loss
 from ..norm import BatchNorm
@@ -59,7 +59,7 @@ def cured(
     if penalised:
         D = _without_batch_norm(D)
     if spectral_norm:
-        D = tuple(SpectralNorm(layer) if "W" in layer.declare() else layer for layer in D)
+        D = tuple(SpectralNorm(layer) if _is_matrix(layer.declare().get("W")) else layer for layer in D)
     if loss == "wasserstein" and not (penalised or spectral_norm):
         raise InputError("the Wasserstein loss only makes D steeper: add --gradient-penalty 10 or --spectral-norm")
     if d_lr is not None:
@@ -96,6 +96,11 @@ def _without_batch_norm(layers: Sequence[Layer]) -> tuple[Layer, ...]:
         elif kept and getattr(kept[-1], "bias", True) is False:
             kept[-1] = replace(kept[-1], bias=True)  # type: ignore[type-var]
     return tuple(kept)
+
+
+def _is_matrix(W: Declared | None) -> bool:
+    """A `Projection` has vectors instead, one for each class."""
+    return W is not None and len(W.shape) == 2
 
 
 def _has(layers: Sequence[Layer], kind: type[Layer]) -> bool:

@@ -32,15 +32,16 @@ class RecordingModule:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.xp, name)
 
-    def matmul(self, a: Array, b: Array, out: Array) -> Array:
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         return self._multiply(self.xp.matmul, a, b, out)
 
-    def dot(self, a: Array, b: Array, out: Array) -> Array:
+    def dot(self, a: Array, b: Array, out: Array | None = None) -> Array:
         return self._multiply(self.xp.dot, a, b, out)
 
-    def _multiply(self, multiply: Callable[..., Array], a: Array, b: Array, out: Array) -> Array:
-        self.products.append((multiply, a, b, out))
-        return multiply(a, b, out=out)
+    def _multiply(self, multiply: Callable[..., Array], a: Array, b: Array, out: Array | None) -> Array:
+        product = multiply(a, b, out=out)
+        self.products.append((multiply, a, b, product))
+        return product
 
 
 def copied_vectors(network: Network, optimizer: Optimizer) -> tuple[Array, Array]:
@@ -57,16 +58,17 @@ def floor_ms(trainer: Trainer) -> float:
     A trainer like this one makes two steps on a few of its images, so nothing of the run changes.
     """
     recording = copy(trainer.backend)
-    recording.xp = RecordingModule(trainer.backend.xp)
+    recording.xp = module = RecordingModule(trainer.backend.xp)
     batch = trainer.batches.batch_size
-    images = trainer.on_device["images"][:batch]
+    images, labels = trainer.on_device["images"][:batch], trainer.labels
     options: dict[str, Any] = {"seed": 0, "batch_size": batch, "backend": recording, "dtype": trainer.dtype}
-    like = Trainer(replace(trainer.recipe, images=None), images, **options)
+    of_images = None if labels is None else labels[:batch]
+    like = Trainer(replace(trainer.recipe, images=None), images, labels=of_images, **options)
     like.step()  # work arrays have been allocated, and keep their places
-    recording.xp.products.clear()
+    module.products.clear()
     like.step()
     copies = [copied_vectors(network, trainer.recipe.optimizer) for network in (trainer.D, trainer.G)]
-    best = min(_seconds(recording.xp.products, copies) for _ in range(ROUNDS))
+    best = min(_seconds(module.products, copies) for _ in range(ROUNDS))
     return round(1000 * best, 4)
 
 

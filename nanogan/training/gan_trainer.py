@@ -284,8 +284,8 @@ def load_network(
         checkpoint.check_arrays(arrays, {f"{name}.params": G.params, f"{name}.state": G.state})
         G.params[...], G.state[...] = params, state
         labels = np.zeros(1, np.int64) if G.uses_labels else None
-        drawn = generate(G, recipe, example(recipe).astype(G.dtype), labels)
-        if G.shape != recipe.image_shape or not np.isfinite(drawn).all():
+        z = example(recipe).astype(G.dtype)
+        if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, z, labels)).all():
             raise InputError("its generator draws no images")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -126,12 +126,14 @@ class State:
                 f"was trained with {'; '.join(changes.values())}; continue with the same, or choose another --out, "
                 "or say --allow-change if the change is meant"
             )
-        expected, progress = self.arrays(), _progress(arrays, meta, self.columns)
-        if not changes.keys().isdisjoint(("batch_size", "images", "data")):
+        expected, anew = self.arrays(), not changes.keys().isdisjoint(("batch_size", "images", "data"))
+        if anew:
             del expected["order"]
+        checkpoint.check_arrays(arrays, expected)
+        progress = _progress(arrays, meta, self.columns)
+        if anew:
             epochs = progress["steps"] // (meta["settings"]["images"] // meta["settings"]["batch_size"])
             progress["steps"] = epochs * self.batches.steps_per_epoch
-        checkpoint.check_arrays(arrays, expected)
         if "order" in expected and not np.array_equal(np.sort(arrays["order"]), np.arange(self.count)):
             raise InputError("its order of the images doesn't name each of them once")
         return expected, progress

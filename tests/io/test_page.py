@@ -9,10 +9,12 @@ import io
 import re
 
 import pytest
-from PIL import Image
+from making import NO_PILLOW
 
 from nanogan.errors import InputError
 from nanogan.io.page import number, picture, render, thinned
+
+Image = pytest.importorskip("PIL.Image", reason=NO_PILLOW)
 
 
 def png(width: int, height: int) -> bytes:
