@@ -188,15 +188,7 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
     for step in range(1, args.steps + 1):
         real = backend.asarray((mixture.sample(batch, rng) / unit).astype(np.float32))
         fake = G.forward(noise(batch))
-        discriminator_gradients(D, loss, real, fake)
-        if setting.gamma:
-            gamma = setting.gamma * (1 - step / args.steps)
-            zero_centred_penalty(D, real, gamma)
-            zero_centred_penalty(D, fake, gamma)
-        if loss.compares:
-            pair_generator_gradients(G, D, loss, real, fake)
-        else:
-            generator_gradients(G, D, loss, fake)
+        both_gradients(G, D, loss, real, fake, gamma=setting.gamma * (1 - step / args.steps))
         D_optimizer.step()
         G_optimizer.step()
         if setting.settle:
@@ -212,6 +204,18 @@ def train(args: argparse.Namespace, backend: Backend) -> list[Scene]:
             if not args.quiet:
                 print(title, flush=True)
     return scenes
+
+
+def both_gradients(G: Network, D: Network, loss: Loss, real: Array, fake: Array, *, gamma: float) -> None:
+    """Of D, with the penalties R1 and R2 if gamma isn't 0, and of G."""
+    discriminator_gradients(D, loss, real, fake)
+    if gamma:
+        zero_centred_penalty(D, real, gamma)
+        zero_centred_penalty(D, fake, gamma)
+    if loss.compares:
+        pair_generator_gradients(G, D, loss, real, fake)
+    else:
+        generator_gradients(G, D, loss, fake)
 
 
 def follow(average: Network, G: Network, rate: float) -> None:

@@ -165,10 +165,8 @@ def train(
 
     checkpoint_every: save more often than that: "500" is every 500 steps, "30s" every 30 seconds.
     sample_every, pause: other moments for the log and the pictures (`Reports`).
-    allow_nonfinite: go on if a NaN or infinity arises, without saving it.
+    allow_nonfinite: go on if a NaN or infinity arises, without saving it. after_epoch: called when an epoch is on disk.
     diagnosis: adds its figures to the log, and says on stderr, also where `quiet`, when they show that the run fails.
-
-    after_epoch: called when all that an epoch leaves is on the disk.
 
     Ctrl-C finishes the step, saves a checkpoint and returns False; True means that the run is complete. Signals are
     caught in the main thread only. The folder is this run's until it ends or fails. Raises InputError if a
@@ -190,12 +188,17 @@ def train(
             if stop:
                 checkpoints.save()
             trainer.workers.announce("")  # pictures need rank 0 alone
-        if trainer.rows:
-            try:
-                folder.write_pictures(trainer)
-            except KeyboardInterrupt:  # not worth a traceback, nor waiting for: --resume draws them
-                warn("\nthe animation and the curves are left out")
+        draw_last(trainer, folder)
     return trainer.steps >= total_steps
+
+
+def draw_last(trainer: BaseTrainer, folder: RunFolder) -> None:
+    """The animation and the curves of all epochs."""
+    if trainer.rows:
+        try:
+            folder.write_pictures(trainer)
+        except KeyboardInterrupt:  # not worth a traceback, nor waiting for: --resume draws them
+            warn("\nthe animation and the curves are left out")
 
 
 def train_epoch(
