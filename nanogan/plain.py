@@ -6,8 +6,8 @@ discriminator D turns an image into a logit: sigmoid(logit) is the probability t
     D learns to say 1 to real images and 0 to fake ones: its loss is bce(D(real), 1) + bce(D(fake), 0), fake = G(z)
     G learns to draw images to which D says 1:           its loss is bce(D(fake), 1)
 
-Everywhere dx means d(loss)/dx, and dy, dW, db likewise. Forward, a layer computes y from x. Backward, it is given dy
-and computes dx, which is dy for the layer before it: the chain rule.
+Everywhere dx means d(loss)/dx; dy, dW, db, dlogits likewise. Forward, a layer computes y from x. Backward, it is given
+dy and computes dx, which is dy for the layer before it: the chain rule.
 """
 
 import numpy as np
@@ -68,7 +68,7 @@ class Network:  # y = layer_n(... layer_2(layer_1(x)))
             x = layer.forward(x)
         return x
 
-    def backward_params(self, dy: Array) -> None:  # every dW and db; each layer's dx is needed on the way
+    def backward_params(self, dy: Array) -> None:  # every dW and db; dx is dy for the layer before
         for layer in reversed(self.layers):
             if isinstance(layer, Linear):
                 layer.backward_params(dy)

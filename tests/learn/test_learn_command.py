@@ -110,7 +110,7 @@ def test_a_wrong_form_is_told_place_values_and_ratio(folder: Path, capsys: pytes
     (folder / "03_bias.py").write_text(wrong)
     assert learn("check", "3") == 1
     out = capsys.readouterr().out
-    line = 1 + next(n for n, text in enumerate(wrong.splitlines()) if "def backward_params" in text)
+    line = 2 + next(n for n, text in enumerate(wrong.splitlines()) if "def backward_params" in text)
     assert out.startswith(f"03_bias.py:{line}: db[1] is wrong: yours ") or out.startswith(f"03_bias.py:{line}: db[0]")
     assert "numeric " in out and "ratio 0.333333" in out and "batch size, 3" in out
     assert "hint: a mean where a sum belongs" in out and "dy = [[" in out

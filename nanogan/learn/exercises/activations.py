@@ -12,7 +12,7 @@ from .linear import LayerProbe
 RNG = np.random.default_rng(3)
 X, DY = 1.5 * RNG.standard_normal((3, 5)), RNG.standard_normal((3, 5))
 X[1, 2] = 0.0  # a kink, where any slope between the two is right
-SLOPE = 0.2
+SLOPE = 0.35  # not the usual 0.2, which somebody might write in its place
 
 LEAKY = "np.where(self.x > 0, dy, self.slope * dy)"
 LEAKY_RELU = Exercise(
@@ -21,7 +21,7 @@ LEAKY_RELU = Exercise(
     task="ReLU computes y = x if x > 0, else slope x; with a slope above 0 it is a LeakyReLU. Return dx, given dy.",
     steps=(
         "It works value by value, so dx is dy times the slope of y at that x.",
-        "Which of the two slopes it is, the sign of x says, which forward has kept.",
+        "The sign of x decides which of the two slopes it is; forward has kept x.",
     ),
     example=""">>> layer = ReLU(slope=0.5)
 >>> y = layer.forward(np.array([[3.0, -3.0]]))
@@ -48,14 +48,16 @@ LEAKY_RELU = Exercise(
         Mistake(
             LEAKY,
             "np.where(dy > 0, dy, self.slope * dy)",
-            "the mask looks at dy: the sign of x decides, which forward kept",
+            "the mask looks at dy: the sign of x decides, and forward has kept x",
         ),
         Mistake(LEAKY, "np.where(self.x < 0, dy, self.slope * dy)", "the two sides are swapped"),
+        Mistake(LEAKY, "np.where(self.x > 0, dy, 0.2 * dy)", "slope is a setting of the layer, not always 0.2"),
+        Mistake(LEAKY, f"-{LEAKY}", "the sign: y grows with x on both sides"),
         Mistake(LEAKY, "np.where(self.x > 0, 1, self.slope)", "dy is missing: this is dy/dx, not d(loss)/dx"),
         Mistake(
             LEAKY,
             "dy * np.where(self.x > 0, self.x, self.slope * self.x)",
-            "this is dy times y: it takes the slope of y",
+            "you multiplied dy by y; multiply it by the slope",
         ),
         Mistake(
             LEAKY,
@@ -65,7 +67,7 @@ LEAKY_RELU = Exercise(
         Mistake(
             f"return {LEAKY}",
             "dy[self.x <= 0] *= self.slope\n        return dy",
-            "the values are right, but dy was changed in place: it belongs to the layer above; make a new array",
+            "the values are right, but dy was changed in place: it belongs to the caller; make a new array",
         ),
     ),
     also=(
@@ -103,6 +105,12 @@ TANH = Exercise(
             "dy * (1 - self.y**2)", "dy * (1 - np.tanh(self.y) ** 2)", "tanh is taken twice: self.y is tanh(x) already"
         ),
         Mistake("dy * (1 - self.y**2)", "-dy * (1 - self.y**2)", "the sign: y grows with x, so its slope is positive"),
+        Mistake(
+            "dy * (1 - self.y**2)",
+            "dy * (1 - self.x**2)",
+            "this layer keeps y, not x: its slope is 1 - y^2",
+        ),
+        Mistake("dy * (1 - self.y**2)", "dy * (1 - self.y^2)", "in Python, ^ is not a power: write y**2"),
         Mistake("dy * (1 - self.y**2)", "dy * (1 - dy**2)", "the slope is that of y: it is y that is squared, not dy"),
     ),
     also=(

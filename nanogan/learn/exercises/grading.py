@@ -5,7 +5,7 @@ Any form that computes the right values passes. A wrong one is compared with wha
 
 from __future__ import annotations
 
-import re
+import ast
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -177,7 +177,9 @@ def _case(exercise: Exercise) -> list[str]:
 
 
 def _line_of(source: str, names: list[str]) -> int:
-    """The line on which the first function that the learner writes begins."""
-    name = names[0].rpartition(".")[2]
-    found = re.search(rf"^\s*def {name}\b", source, re.M)
-    return source[: found.end()].count("\n") + 1 if found else 1
+    """The last line of the first function that the learner writes: there its value is made or returned."""
+    found: ast.AST | None = ast.parse(source)
+    for name in names[0].split("."):
+        inner = (node for node in getattr(found, "body", []) if getattr(node, "name", "") == name)
+        found = next(inner, None)
+    return found.body[-1].lineno if isinstance(found, ast.FunctionDef) else 1

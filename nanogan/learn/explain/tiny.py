@@ -146,7 +146,9 @@ class TinyGAN:
         (plus, minus), network = losses, self.networks[name]
         record.given(weight, "weight", "the first weight of all", f"{name}0.W[0, 0]", **digits)
         written = record.given(network.grads[0].copy(), "gradient", "by the chain rule", f"{gradient}[0]", **digits)
-        record.given(plus, "loss_plus", "the loss if it were a little larger", f"loss_at({weight + H:.6g})", **digits)
+        record.given(
+            plus, "loss_plus", "the loss if the weight were a little larger", f"loss_at({weight + H:.6g})", **digits
+        )
         record.given(minus, "loss_minus", "and a little smaller", f"loss_at({weight - H:.6g})", **digits)
         difference = f"(loss_plus - loss_minus) / (2 * {H:g})"
         central = record.given((plus - minus) / (2 * H), "central", "the central difference", difference, **digits)
