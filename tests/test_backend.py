@@ -219,7 +219,7 @@ def test_facts_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_gpu_suite_needs_no_more_than_it_says() -> None:
-    """pytest -m gpu is collected without matplotlib, Pillow, tqdm and the like, and runs, or skips once and says why."""
+    """pytest -m gpu is collected without matplotlib, Pillow, tqdm and so on, and runs, or skips once and says why."""
     script = (
         "import sys; sys.modules.update(matplotlib=None, PIL=None, tqdm=None, jinja2=None, mpi4py=None); "
         "import pytest; sys.exit(pytest.main(['-m', 'gpu', '--collect-only', '-p', 'no:cacheprovider']))"
