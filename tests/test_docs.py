@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks.quality import cures, image_to_image, ingredients, ring
+from benchmarks.quality import conditional, cures, image_to_image, ingredients, ring
 from benchmarks.quality import recipes as quality
 from benchmarks.speed import sizes
 
@@ -128,8 +128,9 @@ def test_the_crops_are_cut_as_the_page_says(tmp_path, monkeypatch):
 
 
 TABLES = {ring: "recipes.md", ingredients: "recipes.md", quality: "recipes.md", image_to_image: "image-to-image.md"}
-TABLES |= {cures: "stability.md"}
+TABLES |= {cures: "stability.md", conditional: "conditional.md"}
 NAMES = {ring: "ring", ingredients: "ingredients", quality: "quality", image_to_image: "image_to_image", cures: "cures"}
+NAMES |= {conditional: "conditional"}
 
 
 @pytest.mark.parametrize("part", TABLES)
