@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
@@ -38,6 +38,15 @@ def _no_layers(layers: Any, listed: list[Any]) -> str:
         if not isinstance(layer, Layer):
             return f"layers: number {position} is no layer: {layer!r}"
     return f"layers must be a list of layers, got {layers!r}; write [...] around it"
+
+
+def leaves(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers, and in place of each Sequential those within it, at any depth."""
+    for layer in layers:
+        if isinstance(layer, Sequential):
+            yield from leaves(layer.layers)
+        else:
+            yield layer
 
 
 class Sequential(Layer):
@@ -81,8 +90,7 @@ class Sequential(Layer):
 
     def label_layers(self) -> list[Layer]:
         """The layers that use labels, also those within other layers."""
-        inner = (layer.label_layers() if isinstance(layer, Sequential) else [layer] for layer in self.layers)
-        return [layer for layers in inner for layer in layers if layer.uses_labels]
+        return [layer for layer in leaves(self.layers) if layer.uses_labels]
 
     def share(self, shard: Shard) -> None:
         for layer in self.layers:

@@ -16,12 +16,12 @@ Each function adds to D.grads, so call it after `discriminator_gradients`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from .backend import Array
 from .errors import ShapeError
 from .layer import Layer
-from .network import Network, Sequential
+from .network import Network, leaves
 
 
 def zero_centred_penalty(D: Network, images: Array, gamma: float, labels: Array | None = None) -> Array:
@@ -60,10 +60,8 @@ def between(D: Network, real: Array, fake: Array, shares: Array) -> Array:
 
 def expect_penalised(layers: Iterable[Layer]) -> None:
     """Raise InputError, naming the layer, if one of these takes no gradient penalty."""
-    for layer in layers:
-        if isinstance(layer, Sequential):
-            expect_penalised(layer.layers)
-        elif type(layer).forward_tangent is Layer.forward_tangent:
+    for layer in leaves(layers):
+        if type(layer).forward_tangent is Layer.forward_tangent:
             layer.forward_tangent(None)  # type: ignore[arg-type]  # which says why
 
 
@@ -71,8 +69,9 @@ def tangent_gradients(D: Network, v: Array, dy: Array) -> None:
     """Write the gradients of the sum of dy D.forward_tangent(v) to D.grads, after a forward pass. v is held fixed."""
     D.forward_tangent(v)
     D.backward_params(dy)
-    for db in _bias_gradients(D):
-        db[...] = 0  # no bias is part of a tangent
+    for layer in leaves(D.layers):
+        if "b" in layer.param_names():
+            layer.db[...] = 0  # no bias is part of a tangent
 
 
 def _add_penalty(
@@ -93,11 +92,3 @@ def _add_penalty(
     tangent_gradients(D, v.reshape(dx.shape), ones)
     D.grads += before
     return value
-
-
-def _bias_gradients(layers: Sequential) -> Iterator[Array]:
-    for layer in layers.layers:
-        if isinstance(layer, Sequential):
-            yield from _bias_gradients(layer)
-        elif "b" in layer.param_names():
-            yield layer.db

@@ -14,7 +14,7 @@ Every value is compared with a textbook form that is too plain to be wrong:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from ..backend import NUMPY
 from ..gan import discriminator_gradients, generator_gradients
 from ..layer import Layer
 from ..losses import BCE, BCEWithLogits
-from ..network import Network, Sequential
+from ..network import Network, leaves
 from ..norm import BatchNorm
 from ..recipes.recipe import Recipe
 from .derivative import TOLERANCE, Derivative, Report, Row
@@ -62,7 +62,7 @@ def check_objective(recipe: Recipe, *, batch: int = 3, seed: int = 0) -> Report:
     """
     rng = np.random.default_rng(seed)
     rows = _losses(recipe, batch, rng) if isinstance(recipe.loss, (BCE, BCEWithLogits)) else []
-    layers = _flat([*recipe.generator, *recipe.discriminator])
+    layers = leaves([*recipe.generator, *recipe.discriminator])
     norms = {repr(layer): layer for layer in layers if isinstance(layer, BatchNorm)}
     return Report(f"{recipe.name}: objective", [*rows, *(_output(layer, rng) for layer in norms.values())])
 
@@ -108,15 +108,6 @@ def _output(layer: BatchNorm, rng: np.random.Generator) -> Row:
     found += [Derivative(f"variance of channel {c}", float(v), 1.0, SMALL_EPS) for c, v in enumerate(y.var(axis=0))]
     meaning = f"the output's variance isn't 1: eps = {layer.eps:g} is no small number beside the input's variance, 1"
     return Value(repr(layer), len(found), found, meaning=meaning)
-
-
-def _flat(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """The layers, and those within them."""
-    for layer in layers:
-        if isinstance(layer, Sequential):
-            yield from _flat(layer.layers)
-        else:
-            yield layer
 
 
 def _after_parameters(layers: Sequence[Layer]) -> Sequence[Layer]:

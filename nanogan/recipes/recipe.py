@@ -20,7 +20,7 @@ from ..backend import Array, Shape
 from ..errors import InputError
 from ..layer import Layer
 from ..losses import Loss
-from ..network import Sequential, Skip, expect_layers
+from ..network import Sequential, Skip, expect_layers, leaves
 from ..optim import Optimizer
 from ..penalties import expect_penalised
 from ..settings import check_fields, generator
@@ -197,8 +197,8 @@ def _check_classes(recipe: Recipe) -> None:
         object.__setattr__(recipe, "class_names", tuple(names))
         if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
             raise InputError(f"{recipe.name}: class_names must be different texts, got {names!r}")
-    for layer in Sequential([*recipe.generator, *recipe.discriminator]).label_layers():
-        if layer.classes != len(names or ()):
+    for layer in leaves([*recipe.generator, *recipe.discriminator]):
+        if layer.uses_labels and layer.classes != len(names or ()):
             raise InputError(f"{recipe.name}: {layer} knows {layer.classes} classes, but class_names are {names}")
 
 

@@ -20,7 +20,7 @@ from ..backend import NUMPY, Array, Backend, Shape
 from ..data.batches import Batches
 from ..errors import InputError
 from ..io import checkpoint
-from ..network import Network, Sequential
+from ..network import Network, leaves
 from ..norm import BatchNorm
 from ..recipes.recipe import ImageToImage, Recipe, own_classes
 from ..reshape import Pack
@@ -204,12 +204,10 @@ class BaseTrainer(State):
         return row
 
 
-def _expect_shareable(network: Sequential) -> None:
+def _expect_shareable(network: Network) -> None:
     """Raise InputError if a layer mixes the rows of a batch in a way that several workers can't do together."""
-    for layer in network.layers:
-        if isinstance(layer, Sequential):
-            _expect_shareable(layer)
-        elif layer.depends_on_batch and not isinstance(layer, (BatchNorm, Pack)):
+    for layer in leaves(network.layers):
+        if layer.depends_on_batch and not isinstance(layer, (BatchNorm, Pack)):
             raise InputError(f"{layer!r} looks at the whole batch, which several processes share out; train in one")
 
 
