@@ -124,8 +124,7 @@ class Projection(ByClass):
         weights = self.weights = self.row_of_class("weights of c", self.E)  # W + E_c / sqrt(n_in)
         weights *= self.n_in**-0.5
         weights += self.W
-        products = self.xp.multiply(x, weights, out=self.buffer("products", x.shape))
-        y = products.sum(axis=1, keepdims=True, out=self.buffer("y", (len(x), 1)))
+        y = self._projected(x, "y")
         y += self.b
         return y
 
@@ -142,10 +141,14 @@ class Projection(ByClass):
         return self.xp.multiply(self.weights, dy, out=self.buffer("dx", self.x.shape))
 
     def forward_tangent(self, v: Array) -> Array:
-        """v (W + E_c), because b doesn't move"""
+        """v (W + E_c / sqrt(n_in)), because b doesn't move"""
         self.x = v
-        products = self.xp.multiply(v, self.weights, out=self.buffer("products", v.shape))
-        return products.sum(axis=1, keepdims=True, out=self.buffer("tangent", (len(v), 1)))
+        return self._projected(v, "tangent")
+
+    def _projected(self, x: Array, name: str) -> Array:
+        """Each row's product with its weights, in the work array `name`."""
+        products = self.xp.multiply(x, self.weights, out=self.buffer("products", x.shape))
+        return products.sum(axis=1, keepdims=True, out=self.buffer(name, (len(x), 1)))
 
 
 @dataclass

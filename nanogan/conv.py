@@ -170,9 +170,8 @@ class Conv2d(_Convolution):
         return (free[0] // self.stride + 1, free[1] // self.stride + 1, self.c_out)
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        self.input_shape, self.patches = x.shape, self.im2col(x)
-        y = self.buffer("y", (len(x), *self.output_shape(x.shape[1:])))
-        self.xp.matmul(self.patches, self.W, out=y.reshape(-1, self.c_out))  # patches @ W
+        self.input_shape = x.shape
+        y = self._convolved(x, "y")
         self.add_bias(y)
         return y
 
@@ -187,10 +186,14 @@ class Conv2d(_Convolution):
 
     def forward_tangent(self, v: Array) -> Array:
         """im2col(v) W, because b doesn't move"""
-        self.patches = self.im2col(v)
-        tangent = self.buffer("tangent", (len(v), *self.output_shape(v.shape[1:])))
-        self.xp.matmul(self.patches, self.W, out=tangent.reshape(-1, self.c_out))  # patches @ W
-        return tangent
+        return self._convolved(v, "tangent")
+
+    def _convolved(self, x: Array, name: str) -> Array:
+        """im2col(x) W, in the work array `name`; the patches are kept for dW."""
+        self.patches = self.im2col(x)
+        y = self.buffer(name, (len(x), *self.output_shape(x.shape[1:])))
+        self.xp.matmul(self.patches, self.W, out=y.reshape(-1, self.c_out))  # patches @ W
+        return y
 
 
 @dataclass
