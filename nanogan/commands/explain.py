@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..io.files import one_line, read_all, replacing
+from ..io.files import one_line, replacing
+from ..io.page import expect_page_or_nothing
 from ..io.streams import say
 from ..recipes.mnist import RECIPES
 from .arguments import file_path, label, one_of
@@ -50,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     from ..learn.explain.tiny import Flags
 
     if args.html:
-        expect_page_or_nothing(Path(args.html))
+        made_by, else_say = "nanogan explain", "such a page; choose another name"
+        expect_page_or_nothing(Path(args.html), "--html", made_by=made_by, else_say=else_say)
     flags = Flags(label=args.label, **{name: getattr(args, name) for name in QUESTIONS})
     if args.recipe and flags != Flags():
         raise InputError("--recipe shows a recipe's step as it is; leave out the questions, or --recipe")
@@ -66,13 +68,3 @@ def run(args: argparse.Namespace) -> int:
         if not args.recipe:
             print(MORE)
     return 0
-
-
-def expect_page_or_nothing(out: Path) -> None:
-    """Raise InputError, before any work is done, if `out` has no folder or is a file that isn't such a page."""
-    if out.suffix not in (".html", ".htm"):
-        raise InputError(f"--html {one_line(out)}: expected a name ending in .html")
-    if not out.parent.is_dir():
-        raise InputError(f"{one_line(out.parent)}: there is no such folder")
-    if out.exists() and b'<meta name="generator" content="nanogan explain">' not in read_all(out, at_most=2**26):
-        raise InputError(f"{one_line(out)}: holds something else than such a page; choose another name")

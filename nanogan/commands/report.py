@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..io.files import one_line, read_all
+from ..io.files import one_line
+from ..io.page import expect_page_or_nothing
 from ..io.streams import say
 from .arguments import file_path
 
@@ -37,17 +37,7 @@ def run(args: argparse.Namespace) -> int:
         folders[0] if len(folders) == 1 else Path(os.path.commonpath([folder.resolve().parent for folder in folders]))
     )
     out = Path(args.out) if args.out else holder / NAME
-    expect_report_or_nothing(out)
+    expect_page_or_nothing(out, "--out", made_by="nanogan report", else_say="a report; choose another --out")
     write_report(folders, out)
     say(f"{one_line(out)}: open it in a browser")
     return 0
-
-
-def expect_report_or_nothing(out: Path) -> None:
-    """Raise InputError, before any work is done, if `out` has no folder or is a file that isn't a report."""
-    if out.suffix not in (".html", ".htm"):
-        raise InputError(f"--out {one_line(out)}: expected a name ending in .html")
-    if not out.parent.is_dir():
-        raise InputError(f"{one_line(out.parent)}: there is no such folder")
-    if out.exists() and b'<meta name="generator" content="nanogan report">' not in read_all(out, at_most=2**26):
-        raise InputError(f"{one_line(out)}: holds something else than a report; choose another --out")

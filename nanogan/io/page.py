@@ -13,11 +13,13 @@ import math
 import struct
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
+from .files import one_line, read_all
 
 HOME = "nanogan.io"
 """The package whose folder `templates` has what all pages share."""
@@ -41,6 +43,19 @@ def render(
     sheets = [_source(environment, name) for name in ("page.css", *styles)]
     text = environment.get_template(template).render(policy=policy, sheets=sheets, code=code, **values)
     return text.encode("utf-8", "replace")  # a name in the file system may hold half a letter
+
+
+def expect_page_or_nothing(out: Path, option: str, *, made_by: str, else_say: str) -> None:
+    """Raise InputError, before any work is done, if `out` has no folder or is a file that isn't a page of this kind.
+
+    option: which names `out`. made_by: what such a page says of itself. else_say: what another file isn't, what to do.
+    """
+    if out.suffix not in (".html", ".htm"):
+        raise InputError(f"{option} {one_line(out)}: expected a name ending in .html")
+    if not out.parent.is_dir():
+        raise InputError(f"{one_line(out.parent)}: there is no such folder")
+    if out.exists() and f'<meta name="generator" content="{made_by}">'.encode() not in read_all(out, at_most=2**26):
+        raise InputError(f"{one_line(out)}: holds something else than {else_say}")
 
 
 @cache
