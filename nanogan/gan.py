@@ -86,7 +86,7 @@ def _one_after_the_other(
     fake_logits = D.forward(fake, labels=labels[1])
     D.backward_params(loss.backward(fake_logits, 0.0))
     D.grads += real_grads
-    return loss.forward(real_logits, real_label) + loss.forward(fake_logits, 0.0), real_logits, fake_logits
+    return loss.discriminator_forward(real_logits, fake_logits, real_label), real_logits, fake_logits
 
 
 def generator_gradients(

@@ -106,7 +106,7 @@ class ImageToImageTrainer(BaseTrainer):
         real_pair = concat_channels(D, "real pair", condition, target)
         fake_pair = concat_channels(D, "fake pair", condition, fake)
         d_loss, real_logits, fake_logits = discriminator_gradients(D, loss, real_pair, fake_pair)
-        d_real, d_fake = (loss.mean_probability(logits) for logits in (real_logits, fake_logits))
+        d_real, d_fake = loss.mean_opinions(real_logits, fake_logits)
         self.shard.mean(D.grads)
         self.optimizers["D"].step()
         adversarial, l1 = paired_generator_gradients(
