@@ -15,6 +15,12 @@ from .layer import Declared, Layer, Memory
 from .settings import check_fields
 
 
+def has_matrix(layer: Layer) -> bool:
+    """Whether it has weights W that stretch; a `Projection` has vectors instead, one for each class."""
+    W = layer.declare().get("W")
+    return W is not None and len(W.shape) == 2
+
+
 @dataclass
 class SpectralNorm(Layer):
     """y = layer(x), with W / sigma in place of its W      sigma = |W u|: the largest singular value of W
@@ -29,8 +35,7 @@ class SpectralNorm(Layer):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        W = self.layer.declare().get("W") if isinstance(self.layer, Layer) else None
-        if W is None or len(W.shape) != 2:
+        if not isinstance(self.layer, Layer) or not has_matrix(self.layer):
             raise InputError(f"SpectralNorm: expected a layer with weights W, such as Linear(2, 3), got {self.layer!r}")
 
     def declare(self) -> dict[str, Declared]:

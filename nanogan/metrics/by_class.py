@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from ..backend import Array
 from ..errors import InputError
+from ..recipes.conditional import DIGITS
 from .samples import frechet_distance, precision_recall_density_coverage
 
-DIGITS = tuple("0123456789")
 LEAST = 20
 """Samples of a class below which a covariance of 64 features means nothing."""
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from ..adversarial import Hinge, Relativistic, Wasserstein
 from ..errors import InputError
-from ..layer import Declared, Layer
+from ..layer import Layer
 from ..layers import Sigmoid
 from ..losses import BCE, MSE, BCEWithLogits, Loss
 from ..norm import BatchNorm
-from ..spectral import SpectralNorm
-from .recipe import Recipe
+from ..spectral import SpectralNorm, has_matrix
+from .recipe import Recipe, has
 
 LOSSES: dict[str, Loss] = {
     "bce": BCEWithLogits(),
@@ -59,7 +59,7 @@ def cured(
     if penalised:
         D = _without_batch_norm(D)
     if spectral_norm:
-        D = tuple(SpectralNorm(layer) if _is_matrix(layer.declare().get("W")) else layer for layer in D)
+        D = tuple(SpectralNorm(layer) if has_matrix(layer) else layer for layer in D)
     if loss == "wasserstein" and not (penalised or spectral_norm):
         raise InputError("the Wasserstein loss only makes D steeper: add --gradient-penalty 10 or --spectral-norm")
     if d_lr is not None:
@@ -72,7 +72,7 @@ def left_out(published: Recipe, cured: Recipe) -> str:
     taken = [
         name
         for kind, name in ((Sigmoid, "its last Sigmoid"), (BatchNorm, "BatchNorm"))
-        if _has(published.discriminator, kind) and not _has(cured.discriminator, kind)
+        if has(published.discriminator, kind) and not has(cured.discriminator, kind)
     ]
     what = f"{published.name}: D is without {' and without '.join(taken)}" if taken else ""
     return f"{what}, and judges by logits" if "its last Sigmoid" in taken else what
@@ -96,12 +96,3 @@ def _without_batch_norm(layers: Sequence[Layer]) -> tuple[Layer, ...]:
         elif kept and getattr(kept[-1], "bias", True) is False:
             kept[-1] = replace(kept[-1], bias=True)  # type: ignore[type-var]
     return tuple(kept)
-
-
-def _is_matrix(W: Declared | None) -> bool:
-    """A `Projection` has vectors instead, one for each class."""
-    return W is not None and len(W.shape) == 2
-
-
-def _has(layers: Sequence[Layer], kind: type[Layer]) -> bool:
-    return any(isinstance(layer, kind) for layer in layers)

@@ -8,7 +8,7 @@ A recipe says what the networks are made of, the loss, the optimizer, the batch,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
 from typing import Any
@@ -200,6 +200,11 @@ def _check_classes(recipe: Recipe) -> None:
     for layer in leaves([*recipe.generator, *recipe.discriminator]):
         if layer.uses_labels and layer.classes != len(names or ()):
             raise InputError(f"{recipe.name}: {layer} knows {layer.classes} classes, but class_names are {names}")
+
+
+def has(layers: Iterable[Layer], kind: type[Layer]) -> bool:
+    """Whether one of these layers is of this kind."""
+    return any(isinstance(layer, kind) for layer in layers)
 
 
 def describe(value: Any) -> Any:

@@ -14,14 +14,13 @@ import numpy as np
 
 from ..backend import Array
 from ..io.streams import warn
-from ..layer import Layer
 from ..layers import Dropout
 from ..losses import BCE, BCEWithLogits, Loss
 from ..metrics.classifier import features_and_digits
 from ..metrics.samples import digit_shares
 from ..norm import BatchNorm
 from ..optim import Adam
-from ..recipes.recipe import Recipe
+from ..recipes.recipe import Recipe, has
 from . import health
 from .gan_trainer import FIXED_NOISE, Trainer, generate
 from .log import COLUMNS, DIAGNOSED, Row
@@ -253,7 +252,3 @@ def listed(options: list[str], in_python: list[str]) -> str:
     """--lr 5e-05 or --beta1 0.5; in a recipe of your own: dropout in D, a loss on logits"""
     typed = " or ".join(options)
     return f"{typed}; in a recipe of your own: {', '.join(in_python)}" if in_python else typed
-
-
-def has(layers: Sequence[Layer], kind: type[Layer]) -> bool:
-    return any(isinstance(layer, kind) for layer in layers)
