@@ -93,10 +93,10 @@ def discriminator(width: int, init: Init, packing: int) -> list[Layer]:
     ]
 
 
-def unnormalised(width: int, n_in: int, n_out: int) -> list[Layer]:
-    """Three hidden layers, for either network where penalties keep D smooth."""
-    hidden = [layer for n in (n_in, width, width) for layer in (Linear(n, width), LeakyReLU())]
-    return [*hidden, Linear(width, n_out)]
+def penalised(width: int, packing: int) -> list[Layer]:
+    """A discriminator for pairs, R1 and R2."""
+    hidden = [layer for n in (2 * packing, width, width) for layer in (Linear(n, width), LeakyReLU())]
+    return [Pack(packing), *hidden, Linear(width, 1)]
 
 
 class Setting(NamedTuple):
@@ -117,7 +117,7 @@ class Setting(NamedTuple):
     places swing around the right ones."""
     gamma: float = 0.0
     """Of R1 and R2 at first; it falls to 0 with the learning rates, because a D that tells near points apart has to be
-    steep in the end. Above 0, D and G compare pairs, and neither network is normalised."""
+    steep in the end. Above 0, D and G compare pairs."""
     noise: float = 1.0
     """Standard deviation of z. With 4, G need not learn to be as steep between the modes as it has to be."""
 
@@ -145,11 +145,11 @@ SETTINGS = {
         G_width=128,
         D_width=128,
         init=FanIn(),
-        G_optimizer=Adam(lr=1e-3, betas=(0.0, 0.99)),
-        D_optimizer=Adam(lr=1e-3, betas=(0.0, 0.99)),
-        steps=20_000,
+        G_optimizer=Adam(lr=3e-3, betas=(0.0, 0.99)),
+        D_optimizer=Adam(lr=3e-3, betas=(0.0, 0.99)),
+        steps=60_000,
         settle=True,
-        gamma=0.1,
+        gamma=0.02,
         noise=4.0,
     ),
 }
@@ -157,10 +157,10 @@ SETTINGS = {
 
 def networks(setting: Setting, packing: int) -> tuple[list[Layer], list[Layer]]:
     """The layers of G and of D."""
+    G = generator(setting.G_width, setting.init)
     if setting.gamma:
-        judge = [Pack(packing), *unnormalised(setting.D_width, 2 * packing, 1)]
-        return unnormalised(setting.G_width, 2, 2), judge
-    return generator(setting.G_width, setting.init), discriminator(setting.D_width, setting.init, packing)
+        return G, penalised(setting.D_width, packing)
+    return G, discriminator(setting.D_width, setting.init, packing)
 
 
 # ---- training

@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=positive_int, default=5, help="runs for each row of the ring (default: 5)")
     parser.add_argument("--grid-seeds", type=positive_int, default=2, help="the same for the grid (default: 2)")
     parser.add_argument("--setting", default="small", help="of the example: small (default), penalties or published")
+    parser.add_argument("--mixture", nargs="+", default=["ring", "grid"], choices=("ring", "grid"), help="default: both")
     parser.add_argument("--packing", type=int, nargs="+", default=[1, 2, 4], help="which rows (default: 1 2 4)")
     parser.add_argument("--steps", type=positive_int, help="training steps (default: the example's)")
     parser.add_argument("--resume", action="store_true", help="keep the runs that the file has already")
@@ -92,7 +93,7 @@ def main() -> None:
     kept = {(one["mixture"], one["packing"], one["seed"]) for one in runs}
     for mixture, packing in PUBLISHED:
         for seed in range(args.seeds if mixture == "ring" else args.grid_seeds):
-            if (mixture, packing, seed) in kept or packing not in args.packing:
+            if (mixture, packing, seed) in kept or mixture not in args.mixture or packing not in args.packing:
                 continue
             found = run(mixture, packing, seed, args.setting, args.steps)
             print(found, flush=True)
