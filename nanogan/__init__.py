@@ -20,7 +20,7 @@ from .layer import Layer
 from .layers import Dropout, LeakyReLU, Linear, Maxout, ReLU, Sigmoid, Tanh
 from .losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy
 from .network import Network, Sequential, Skip
-from .norm import BatchNorm
+from .norm import BatchNorm, InstanceNorm
 from .optim import SGD, Adam
 from .penalties import between, one_centred_penalty, zero_centred_penalty
 from .reshape import Flatten, Pack, Reshape, Upsample
@@ -49,6 +49,7 @@ __all__ = [
     "Glorot",
     "Hinge",
     "InputError",
+    "InstanceNorm",
     "Layer",
     "LeakyReLU",
     "Linear",

@@ -28,7 +28,7 @@ from .errors import InputError, ShapeError
 from .layer import Layer
 from .layers import Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from .network import Network, Sequential, Skip
-from .norm import BatchNorm
+from .norm import BatchNorm, InstanceNorm
 from .reshape import Flatten, Reshape, Upsample
 
 COUNTER = "num_batches_tracked"  # PyTorch's BatchNorm keeps it, and uses it only where its momentum is None
@@ -91,6 +91,8 @@ def _source(layer: Layer, shape: Shape) -> str:
         case BatchNorm() if len(shape) in (1, 3):
             kind = "BatchNorm1d" if len(shape) == 1 else "BatchNorm2d"
             return f"nn.{kind}({layer.channels}, momentum={layer.momentum}, eps={layer.eps})"
+        case InstanceNorm():
+            return f"nn.InstanceNorm2d({shape[-1]}, eps={layer.eps})"
         case Reshape(shape=(height, width, channels)) if len(shape) == 1:
             return f"nn.Unflatten(1, ({channels}, {height}, {width}))"
         case Flatten():

@@ -1,7 +1,7 @@
 """Batch normalisation: every channel is normalised to mean 0 and variance 1 over the batch, then scaled and shifted.
 
 It makes each row's output depend on the other rows of the batch. That is why a discriminator that has it is shown real
-and fake images separately (`gan.py`). This is the end
+and fake images separately (`gan.py`). Instance normalisation does so over each image alone. This is the end
 of the book; read `recipes/mnist.py` next, which has the GANs to train.
 """
 
@@ -140,3 +140,63 @@ class BatchNorm(Layer):
         dx -= self._over_image(dbeta / self.M)
         dx *= self._over_image(self.gamma / self.std)
         return dx
+
+
+@dataclass
+class InstanceNorm(Layer):
+    """y = (x - mean) / std      std = sqrt(var + eps)
+
+    x, y: (N, H, W, C)   mean, var, std: (N, 1, 1, C), over the H W pixels of each channel of each image
+
+    It takes away how bright a channel of an image is, and its contrast, in training and in evaluation alike: what a
+    network adds after it depends less on the style that the image came in (Ulyanov et al. 2016). Unlike `BatchNorm`, it
+    doesn't mix the rows of a batch. It has no parameters, as in CycleGAN: the next layer has weights of its own.
+    """
+
+    _: KW_ONLY
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.eps <= 0:
+            raise InputError(f"{self}: eps must be positive")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 3 or input_shape[0] * input_shape[1] < 2:
+            raise ShapeError(
+                f"{self}: expected inputs of shape (height, width, channels), at least 2 pixels, got {input_shape}"
+            )
+        return input_shape
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        self.y = self.buffer("y", x.shape)
+        self.xp.subtract(x, self._means(x, "mean"), out=self.y)  # x - mean
+        self.std = self._means_of_products(self.y, self.y, "std")
+        self.std += self.eps
+        self.xp.sqrt(self.std, out=self.std)  # sqrt(var + eps)
+        self.y /= self.std
+        return self.y
+
+    def backward_input(self, dy: Array) -> Array:
+        """dx = (dy - m(dy) - y m(dy y)) / std      m: the mean over an image's pixels
+
+        The last two terms are x's effect on mean and var, as in `BatchNorm`.
+        """
+        dx = self.buffer("dx", dy.shape)
+        self.xp.multiply(self.y, self._means_of_products(dy, self.y, "m(dy y)"), out=dx)
+        self.xp.subtract(dy, dx, out=dx)
+        dx -= self._means(dy, "m(dy)")
+        dx /= self.std
+        return dx
+
+    def _means_of_products(self, x: Array, y: Array, name: str) -> Array:
+        return self._means(self.xp.multiply(x, y, out=self.buffer("products", x.shape)), name)
+
+    def _means(self, x: Array, name: str) -> Array:
+        """Over the pixels, (N, H, W, C) -> (N, 1, 1, C), as products with weights 1 / (H W): a BLAS adds fastest."""
+        n, height, width, channels = x.shape
+        weights = self.buffer("weights", (1, height * width))
+        weights[...] = 1 / (height * width)
+        means = self.buffer(name, (n, 1, 1, channels))
+        self.xp.matmul(weights, x.reshape(n, height * width, channels), out=means.reshape(n, 1, channels))
+        return means

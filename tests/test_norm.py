@@ -1,4 +1,4 @@
-"""BatchNorm beyond the table of layers: its running averages, its two modes, and PyTorch's numbers."""
+"""Normalisations beyond the table of layers: running averages, two modes, PyTorch's numbers, and what is refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nanogan import BatchNorm, InputError, Network, ShapeError
+from nanogan import BatchNorm, InputError, InstanceNorm, Network, ShapeError
 from nanogan.backend import Array, Backend
 from nanogan.numerics import channel_sums
 
@@ -110,3 +110,18 @@ def test_settings_and_shapes_that_make_no_sense_are_refused() -> None:
             BatchNorm(2, **setting)
     with pytest.raises(ShapeError, match=r"BatchNorm.*last axis has 3 channels, got \(4, 4, 1\)"):
         Network([BatchNorm(3)], (4, 4, 1))
+    with pytest.raises(InputError, match=r"InstanceNorm.*eps must be positive"):
+        InstanceNorm(eps=0)
+    for shape in ((3,), (1, 1, 3)):
+        with pytest.raises(ShapeError, match=r"InstanceNorm.*\(height, width, channels\), at least 2 pixels, got"):
+            Network([InstanceNorm()], shape)
+
+
+def test_instance_norm_leaves_the_rows_of_a_batch_apart(backend: Backend) -> None:
+    x = np.random.default_rng(0).standard_normal((3, 4, 5, 2))
+    network = Network([InstanceNorm()], (4, 5, 2), backend=backend, dtype=np.float64)
+    together = backend.to_host(network.forward(backend.asarray(x))).copy()
+    alone = [backend.to_host(network.forward(backend.asarray(x[n : n + 1].copy()))).copy() for n in range(3)]
+    np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(together.mean(axis=(1, 2)), 0, atol=1e-14)
+    np.testing.assert_allclose(together.var(axis=(1, 2)), 1, atol=1e-4)

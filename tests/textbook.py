@@ -157,6 +157,17 @@ def batch_norm(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host
     return y
 
 
+def instance_norm(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """Image by image, and channel by channel."""
+    y = np.zeros(x.shape)
+    for n, _, _, c in np.ndindex(x.shape):
+        numbers = [float(number) for number in x[n, ..., c].flat]
+        mean = sum(numbers) / len(numbers)
+        var = sum((number - mean) ** 2 for number in numbers) / len(numbers)
+        y[n, ..., c] = (x[n, ..., c] - mean) / (var + layer.eps) ** 0.5
+    return y
+
+
 def classes(count: int, known: int) -> list[int]:
     """The labels of every test's batch: each class twice in a row, then again from the first."""
     return [n // 2 % known for n in range(count)]

@@ -27,7 +27,7 @@ from ..layer import Layer
 from ..layers import Dropout, LeakyReLU, Linear, Maxout, ReLU, Sigmoid, Tanh
 from ..losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from ..network import Network, Sequential, Skip
-from ..norm import BatchNorm
+from ..norm import BatchNorm, InstanceNorm
 from ..optim import SGD, Adam, Optimizer
 from ..pix2pix.networks import dense, unet
 from ..pix2pix.step import concat_channels, paired_generator_gradients
@@ -57,6 +57,7 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (ConvTranspose2d(3, 2, 4, stride=2, padding=1, output_padding=1), (2, 3, 3)),
     (BatchNorm(3), (3,)),
     (BatchNorm(2), (3, 2, 2)),
+    (InstanceNorm(), (3, 2, 2)),
     (Embedding(3, 2), (4,)),
     (Projection(4, 3), (4,)),
     (ConditionalBatchNorm(3, 4), (3,)),
