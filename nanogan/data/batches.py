@@ -52,3 +52,8 @@ class Batches:
         rows = self.order[self.position : self.position + self.batch_size]
         self.position += self.batch_size
         return rows
+
+    def stand_after(self, steps: int) -> None:
+        """Take the position that so many calls of `next` lead to."""
+        of_epoch = steps - max(steps - 1, 0) // self.steps_per_epoch * self.steps_per_epoch
+        self.position = of_epoch * self.batch_size

@@ -42,7 +42,7 @@ def _in_common(trainer: BaseTrainer) -> dict[str, str]:
     """What all workers must have in common, by name."""
     settings = {name: f"{name} {value}" for name, value in trainer.settings().items()}
     settings["data"] = f"data with SHA-256 {trainer.data_digest}"
-    first = digest({"G": trainer.backend.to_host(trainer.G.params), "D": trainer.backend.to_host(trainer.D.params)})
+    first = digest({name: trainer.backend.to_host(net.params) for name, net in trainer.networks.items()})
     networks = digest({"recipe": np.array(str(describe(trainer.recipe)))})
     return {
         "version": f"nanogan {__version__}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from ..io import checkpoint, plots
 from ..losses import L1
 from ..metrics.classifier import features_and_digits
 from ..network import Network
-from ..recipes.recipe import ImageToImage, own_classes, restore
+from ..recipes.recipe import ImageToImage
+from ..training.falling_rate import FallingRate
 from ..training.gan_trainer import CHUNK, generate, load_network
 from ..training.log import COLUMNS, Row
-from ..training.trainer import BaseTrainer
 from . import similarity
 from .pairs import Pairs, describe_shape
 from .step import concat_channels, paired_generator_gradients
@@ -40,28 +40,7 @@ DRAWN = 12
 """How many test pairs are drawn after every epoch, always the same."""
 
 
-class Shift(NamedTuple):
-    """What is added to `lr_factor` once a run has another length: `size` at `epoch`, 0 from `length` epochs on."""
-
-    epoch: float
-    size: float
-    length: float
-
-    def at(self, epoch: float) -> float:
-        left = 1 - (epoch - self.epoch) / self.length if self.length else 0.0
-        return self.size * min(max(left, 0.0), 1.0)
-
-
-def lr_factor(epochs: int, steps: int, steps_per_epoch: int) -> float:
-    """Of the recipe's learning rate, after so many steps: 1 for half of the epochs, then less with every step.
-
-    It ends just above 0, and stays there after the last epoch.
-    """
-    total = epochs * steps_per_epoch
-    return min(1.0, 2 * (max(total - steps, 1) / total))
-
-
-class ImageToImageTrainer(BaseTrainer):
+class ImageToImageTrainer(FallingRate):
     """A recipe in training on the pairs `train`, judged on the pairs `test`."""
 
     columns = (*COLUMNS, *MEASURED)
@@ -92,10 +71,11 @@ class ImageToImageTrainer(BaseTrainer):
         (height, width, a), b = recipe.input_shape, recipe.image_shape[-1]
         data = {"conditions": scaled(recipe, train.conditions), "targets": scaled(recipe, train.targets)}
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
-        super().__init__(recipe, (height, width, a + b), data, **options)
+        D_input = (height, width, a + b)
+        networks = {"G": (recipe.generator, recipe.input_shape), "D": (recipe.discriminator, D_input)}
+        super().__init__(recipe, networks, data, **options)
         self.l1 = L1().bind(backend, dtype)
         self.test_digest = checkpoint.digest({"conditions": test.conditions, "targets": test.targets})[:16]
-        self.shift: Shift | None = None
         if test.labels is None:
             self.shown = {name: text for name, text in self.shown.items() if name != "accuracy"}
 
@@ -123,36 +103,6 @@ class ImageToImageTrainer(BaseTrainer):
         self.shard.mean(G.grads)
         self.optimizers["G"].step()
         return d_loss, recipe.adversarial_weight * adversarial + recipe.l1_weight * l1, d_real, d_fake
-
-    def follow_schedule(self) -> None:
-        per_epoch = self.batches.steps_per_epoch
-        factor = lr_factor(self.recipe.epochs, self.steps, per_epoch)
-        if self.shift:
-            factor += self.shift.at(self.steps / per_epoch)
-        for optimizer in self.optimizers.values():
-            optimizer.lr = self.recipe.optimizer.lr * factor
-
-    def further(self) -> dict[str, Any]:
-        return {"shift": self.shift}
-
-    def take_up(self, meta: dict[str, Any]) -> None:
-        """The learning rate goes on as before; if the run is to have another length, it passes over without a jump."""
-        shift = None if meta.get("shift") is None else Shift(*map(float, meta["shift"]))
-        if not np.isfinite(shift or 0.0).all():
-            raise ValueError(f"a learning rate shifted by {shift}")
-        before, epochs = restore(meta["description"], own_classes(self.recipe)).epochs, self.recipe.epochs
-        if before != epochs:
-            steps, per_epoch = meta["steps"], meta["settings"]["images"] // meta["settings"]["batch_size"]
-            epoch = steps / per_epoch
-            reached = lr_factor(before, steps, per_epoch) + (shift.at(epoch) if shift else 0)
-            wanted = lr_factor(epochs, steps, per_epoch)
-            shift = Shift(epoch, reached - wanted, max(epochs - epoch, 0) / 2) if reached != wanted else None
-            base = self.recipe.optimizer.lr
-            self.note = f"learning rate: {base * reached:.2g} now, "
-            if shift:
-                self.note += f"by epoch {epoch + shift.length:.3g} that of a run of {epochs} epochs, "
-            self.note += f"falling from epoch {epochs / 2:.3g} on, to 0 at epoch {epochs}"
-        self.shift = shift
 
     def log_epoch(self, **diagnosed: float) -> Row:
         return super().log_epoch(**self.measure(), **diagnosed)

@@ -2,6 +2,17 @@
 
 from .cures import cured
 from .mnist import RECIPES, get_recipe, table
-from .recipe import ImageToImage, Recipe, Schedule, describe, restore
+from .recipe import ImageToImage, Recipe, Schedule, Unpaired, describe, restore
 
-__all__ = ["RECIPES", "ImageToImage", "Recipe", "Schedule", "cured", "describe", "get_recipe", "restore", "table"]
+__all__ = [
+    "RECIPES",
+    "ImageToImage",
+    "Recipe",
+    "Schedule",
+    "Unpaired",
+    "cured",
+    "describe",
+    "get_recipe",
+    "restore",
+    "table",
+]

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..errors import InputError
 from ..optim import Adam
 from . import conditional, convolutional, dense
-from .recipe import MNIST, ImageToImage, Recipe
+from .recipe import MNIST, ImageToImage, Recipe, Unpaired
 
 MAKERS: dict[str, Callable[..., Recipe]] = {
     "nanogan": convolutional.nanogan,
@@ -69,7 +69,7 @@ def get_recipe(
     return replace(with_optimizer(recipe, lr, beta1), **changes)
 
 
-AnyRecipe = TypeVar("AnyRecipe", Recipe, ImageToImage)
+AnyRecipe = TypeVar("AnyRecipe", Recipe, ImageToImage, Unpaired)
 
 
 def with_optimizer(recipe: AnyRecipe, lr: float | None = None, beta1: float | None = None) -> AnyRecipe:

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -20,10 +20,11 @@ from ..backend import Array, Shape
 from ..errors import InputError
 from ..layer import Layer
 from ..losses import Loss
-from ..network import Sequential, Skip, expect_layers, leaves
+from ..network import Sequential, Skip, leaves
 from ..optim import Optimizer
 from ..penalties import expect_penalised
 from ..settings import check_fields, generator
+from .translators import ImageToImage, Unpaired, check_recipe
 
 MNIST: Shape = (28, 28, 1)
 """The shape of its images: height, width, channels."""
@@ -108,7 +109,7 @@ class Recipe:
     d_optimizer: Optimizer | None = None
 
     def __post_init__(self) -> None:
-        _check_recipe(self)
+        check_recipe(self)
         _check_classes(self)
         weights = (self.r1, self.r2, self.gradient_penalty)
         if min(weights) < 0:
@@ -151,45 +152,6 @@ class Recipe:
         return out
 
 
-@dataclass(frozen=True)
-class ImageToImage:
-    """One way to train a network that turns pictures into others (Isola et al. 2017); see `pix2pix/networks.py`.
-
-    generator: from a picture (*input_shape) to one of (*image_shape), channels last, height and width the same.
-    discriminator: of both, one beside the other on the channel axis.
-    epochs: for half of them the learning rate stays, then it falls linearly towards 0 (as in the authors' code).
-    l1_weight, adversarial_weight: of the two parts of the generator's loss.
-    pixels: the values of black and white, in both pictures.
-    """
-
-    name: str
-    _: KW_ONLY
-    generator: tuple[Layer, ...]
-    discriminator: tuple[Layer, ...]
-    input_shape: Shape
-    image_shape: Shape
-    loss: Loss
-    optimizer: Optimizer
-    batch_size: int
-    epochs: int
-    l1_weight: float = 100.0
-    adversarial_weight: float = 1.0
-    pixels: tuple[float, float] = (-1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        _check_recipe(self)
-
-
-def _check_recipe(recipe: Recipe | ImageToImage) -> None:
-    """Settings as the annotations have them, and layers as tuples, whatever they were given as."""
-    check_fields(recipe)
-    for name in ("generator", "discriminator"):
-        try:
-            object.__setattr__(recipe, name, tuple(expect_layers(getattr(recipe, name))))
-        except InputError as error:
-            raise InputError(f"{recipe.name}: {name}: {error}") from None
-
-
 def _check_classes(recipe: Recipe) -> None:
     """The networks use labels of as many classes as have names."""
     names = recipe.class_names
@@ -205,6 +167,11 @@ def _check_classes(recipe: Recipe) -> None:
 def has(layers: Iterable[Layer], kind: type[Layer]) -> bool:
     """Whether one of these layers is of this kind."""
     return any(isinstance(layer, kind) for layer in layers)
+
+
+def are_layers(value: Any) -> TypeGuard[tuple[Layer, ...]]:
+    """Whether it is a network's description: a tuple of layers."""
+    return isinstance(value, tuple) and bool(value) and all(isinstance(layer, Layer) for layer in value)
 
 
 def describe(value: Any) -> Any:
@@ -275,5 +242,5 @@ RECIPE_CLASSES: dict[str, Any] = {
     for module in (initializers, layers, reshape, conv, norm, conditional, spectral, losses, adversarial, optim)
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
-} | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Sequential, Skip)}
+} | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Unpaired, Sequential, Skip)}
 """Every class that may stand in a recipe, by name."""

@@ -17,7 +17,7 @@ from ..io.charts import Chart
 from ..io.files import replacing
 from ..io.page import Table, render
 from ..metrics.evaluation import REAL, ROWS
-from ..recipes.recipe import describe
+from ..recipes.recipe import are_layers, describe
 from . import charts
 from .command import command, without_folders
 from .drawn import COUNT, Drawn, draw
@@ -150,8 +150,8 @@ def _recipe(run: Run) -> Table:
     """Every field of the recipe; a layer per line."""
     rows: list[tuple[str, str]] = []
     for name, value in describe(run.recipe).items() if run.recipe else ():
-        if name in ("generator", "discriminator"):
-            layers = getattr(run.recipe, name)
+        layers = getattr(run.recipe, name, None)
+        if are_layers(layers):
             rows += [(f"{name}, layer {place}", repr(layer)) for place, layer in enumerate(layers)]
         elif name != "type" and value is not None:
             rows.append((name, _text(getattr(run.recipe, name))))

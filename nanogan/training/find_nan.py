@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,9 @@ def _repeat(trainer: BaseTrainer, checkpoint: Path, last: int) -> str:
     trainer.load(checkpoint)
     trainer.share(ALONE)  # the whole batch is here; the other workers wait
     trainer.advance = trainer.compute  # a replayed step can't be looked into
-    with watched(trainer.G, "G"), watched(trainer.D, "D"):
+    with ExitStack() as stack:
+        for name, network in trainer.networks.items():
+            stack.enter_context(watched(network, name))
         while trainer.steps < last:
             step = trainer.steps + 1
             try:
@@ -114,7 +116,7 @@ def _trouble(array: Array) -> str:
 
 def _bad_vector(trainer: BaseTrainer) -> str:
     """The first layer and array among parameters, running statistics and moments that holds a NaN or infinity."""
-    for name, network in (("G", trainer.G), ("D", trainer.D)):
+    for name, network in trainer.networks.items():
         start = 0
         for label, layer in _leaves(network, name):
             end = start + layer.param_count

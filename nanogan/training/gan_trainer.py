@@ -65,7 +65,8 @@ class Trainer(BaseTrainer):
         self.labels = _checked_labels(recipe, labels, len(images))
         images = images[: recipe.images]
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
-        super().__init__(recipe, recipe.image_shape, {"images": images}, labels=self.labels, **options)
+        G, D = (recipe.generator, recipe.input_shape), (recipe.discriminator, recipe.image_shape)
+        super().__init__(recipe, {"G": G, "D": D}, {"images": images}, labels=self.labels, **options)
         self.columns = (*log.COLUMNS, *log.DIAGNOSED, *OPINIONS, *move_columns({"G": self.G, "D": self.D}))
         (low, high), slack = recipe.pixels, 1e-5 * (recipe.pixels[1] - recipe.pixels[0])  # for rounding errors
         if images.min() < low - slack or images.max() > high + slack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..io import checkpoint
 from ..network import Network
 from ..optim import Optimizer
-from ..recipes.recipe import describe, own_classes, restore
+from ..recipes.recipe import are_layers, describe, own_classes, restore
 from . import log
 from .old_checkpoints import upgraded
 
@@ -31,10 +31,10 @@ class State:
     backend: Backend
     dtype: np.dtype[Any]
     rng: np.random.Generator
-    G: Network
-    D: Network
+    networks: Mapping[str, Network]
     optimizers: Mapping[str, Optimizer]
     batches: Batches
+    shuffled: Mapping[str, Batches]
     data_digest: str
     sums: Array
     steps: int
@@ -59,8 +59,8 @@ class State:
 
     def arrays(self) -> dict[str, Array]:
         """Every array that the run consists of, by name; live, not copied."""
-        arrays = {"order": self.batches.order, "sums": self.sums}
-        for name, network in (("G", self.G), ("D", self.D)):
+        arrays = {name: batches.order for name, batches in self.shuffled.items()} | {"sums": self.sums}
+        for name, network in self.networks.items():
             arrays |= {f"{name}.params": network.params, f"{name}.state": network.state}
         for name, optimizer in self.optimizers.items():
             arrays |= {f"{name}.{moment}": m for moment, m in optimizer.moments.items()}
@@ -113,8 +113,8 @@ class State:
             optimizer.t = progress["optimizer_steps"][name]
         self.rng.bit_generator.state = progress["rng"]
         self.steps, self.seconds, self.rows = progress["steps"], progress["seconds"], progress["rows"]
-        steps_of_epoch = self.steps - (self.epoch - 1) * self.batches.steps_per_epoch
-        self.batches.position = steps_of_epoch * self.batches.batch_size
+        for batches in self.shuffled.values():
+            batches.stand_after(self.steps)
 
     def _checked(
         self, arrays: dict[str, Array], meta: dict[str, Any], allow_change: bool
@@ -128,14 +128,15 @@ class State:
             )
         expected, anew = self.arrays(), not changes.keys().isdisjoint(("batch_size", "images", "data"))
         if anew:
-            del expected["order"]
+            expected = {name: array for name, array in expected.items() if name not in self.shuffled}
         checkpoint.check_arrays(arrays, expected)
-        progress = _progress(arrays, meta, self.columns)
+        progress = _progress(arrays, meta, self.columns, self.optimizers)
         if anew:
             epochs = progress["steps"] // (meta["settings"]["images"] // meta["settings"]["batch_size"])
             progress["steps"] = epochs * self.batches.steps_per_epoch
-        if "order" in expected and not np.array_equal(np.sort(arrays["order"]), np.arange(self.count)):
-            raise InputError("its order of the images doesn't name each of them once")
+        for name in self.shuffled.keys() & expected.keys():
+            if not np.array_equal(np.sort(arrays[name]), np.arange(len(expected[name]))):
+                raise InputError(f"its {name} of the images doesn't name each of them once")
         return expected, progress
 
     def _changes(self, meta: dict[str, Any]) -> dict[str, str]:
@@ -159,14 +160,16 @@ def _change(name: str, was: Any, now: Any) -> str:
     if isinstance(was, Optimizer) and type(was) is type(now):
         fields = ((field.name, getattr(was, field.name), getattr(now, field.name)) for field in dataclasses.fields(now))
         return "; ".join(f"{field} {old}, not {new}" for field, old, new in fields if old != new)
-    if isinstance(was, tuple) and isinstance(now, tuple) and name in ("generator", "discriminator"):
+    if are_layers(was) and are_layers(now):
         pairs = zip_longest(was, now)
         place, old, new = next((n, old, new) for n, (old, new) in enumerate(pairs) if describe(old) != describe(new))
         return f"{name} with layer {place} {old}, not {new}"
     return f"{name} {was}, not {now}"
 
 
-def _progress(arrays: dict[str, Array], meta: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+def _progress(
+    arrays: dict[str, Array], meta: dict[str, Any], columns: Sequence[str], names: Iterable[str]
+) -> dict[str, Any]:
     """How far a checkpoint's run had come. Raises one of many errors if the meta data hold anything else."""
     rng = np.random.default_rng()
     rng.bit_generator.state = meta["rng"]
@@ -176,7 +179,7 @@ def _progress(arrays: dict[str, Array], meta: dict[str, Any], columns: Sequence[
         "steps": meta["steps"],
         "seconds": float(meta["seconds"]),
         "rows": log.taken_over(rows, columns),
-        "optimizer_steps": {name: meta["optimizer_steps"][name] for name in ("G", "D")},
+        "optimizer_steps": {name: meta["optimizer_steps"][name] for name in names},
         "rng": rng.bit_generator.state,
     }
     for count in (progress["steps"], *progress["optimizer_steps"].values()):

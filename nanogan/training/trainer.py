@@ -1,4 +1,4 @@
-"""What every training run has in common: two networks, their optimizers, its data, and where the run stands.
+"""What every training run has in common: networks, their optimizers, its data, and where the run stands.
 
 A trainer is the run itself: one call of `step` is one update of D and one of G. `gan_trainer.py` has the one that makes
 images from noise, `pix2pix/trainer.py` the one that makes them from other images. `state.py` saves a run and takes it
@@ -20,9 +20,10 @@ from ..backend import NUMPY, Array, Backend, Shape
 from ..data.batches import Batches
 from ..errors import InputError
 from ..io import checkpoint
+from ..layer import Layer
 from ..network import Network, leaves
 from ..norm import BatchNorm
-from ..recipes.recipe import ImageToImage, Recipe, own_classes
+from ..recipes.recipe import ImageToImage, Recipe, Unpaired, own_classes
 from ..reshape import Pack
 from ..settings import float_type, generator, setting
 from ..workers import ALONE, Shard, Workers
@@ -47,9 +48,9 @@ def together(method: Method) -> Method:
 
 
 class BaseTrainer(State):
-    """Two networks in training, each against the other: steps, means, the log, saving and continuing.
+    """Networks in training, against each other: steps, means, the log, saving and continuing.
 
-    recipe: layers, loss and optimizer. D_input: the shape of one input of the discriminator.
+    recipe: layers, loss and optimizer. networks: by name, the layers of each and the shape of one input.
     data: what is trained on, by name, as host arrays with as many examples each. labels: (N,), the classes of these.
 
     Everything random comes from one generator seeded with `seed`: first weights, shuffles, noise. So a seed draws the
@@ -65,8 +66,8 @@ class BaseTrainer(State):
 
     def __init__(
         self,
-        recipe: Recipe | ImageToImage,
-        D_input: Shape,
+        recipe: Recipe | ImageToImage | Unpaired,
+        networks: Mapping[str, tuple[Sequence[Layer], Shape]],
         data: Mapping[str, Array],
         *,
         labels: Array | None = None,
@@ -84,13 +85,13 @@ class BaseTrainer(State):
         )
         self.rng = generator(self.seed)
         build: dict[str, Any] = {"backend": backend, "dtype": dtype, "rng": self.rng}
-        self.G = Network(recipe.generator, recipe.input_shape, **build)
-        self.D = Network(recipe.discriminator, D_input, **build)
+        self.networks = {name: Network(layers, shape, **build) for name, (layers, shape) in networks.items()}
         self.loss = recipe.loss.bind(backend, dtype)
-        D_optimizer = getattr(recipe, "d_optimizer", None) or recipe.optimizer
-        self.optimizers = {"G": recipe.optimizer.bind(self.G), "D": D_optimizer.bind(self.D)}
+        own = {"D": getattr(recipe, "d_optimizer", None) or recipe.optimizer}
+        self.optimizers = {name: own.get(name, recipe.optimizer).bind(net) for name, net in self.networks.items()}
         self.count = len(next(iter(data.values())))
         self.batches = Batches(self.count, recipe.batch_size if batch_size is None else batch_size, self.rng)
+        self.shuffled = {"order": self.batches}
         data = {name: _finite(name, images.astype(self.dtype, copy=False)) for name, images in data.items()}
         data |= {} if labels is None else {"labels": labels}
         self.data_digest = checkpoint.digest(data)[:16]
@@ -108,9 +109,10 @@ class BaseTrainer(State):
         Raises InputError if the batch, or a layer that sees all of it, can't be shared out.
         """
         self.workers = workers
-        pack = math.prod(layer.size for layer in self.recipe.discriminator if isinstance(layer, Pack))
+        discriminator = self.networks["D"].layers if "D" in self.networks else []
+        pack = math.prod(layer.size for layer in discriminator if isinstance(layer, Pack))
         self.shard = Shard(workers, self.batches.batch_size, pack=pack, own_statistics=own_statistics)
-        for network in (self.G, self.D):
+        for network in self.networks.values():
             if workers.size > 1:
                 _expect_shareable(network)
             network.share(self.shard)
@@ -130,6 +132,16 @@ class BaseTrainer(State):
             draws = {"rng": np.array(str(self.rng.bit_generator.state))}
             found = checkpoint.digest({**arrays, **draws})[:16]
             self.workers.expect_equal({"numbers": f"numbers with SHA-256 {found} after step {self.steps}"})
+
+    @property
+    def G(self) -> Network:
+        """The generator."""
+        return self.networks["G"]
+
+    @property
+    def D(self) -> Network:
+        """The discriminator, of a run that has one."""
+        return self.networks["D"]
 
     # ---- training
 
