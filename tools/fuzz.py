@@ -64,8 +64,8 @@ from nanogan.data.pictures import MOST_PIXELS
 from nanogan.errors import InputError
 from nanogan.pix2pix.pairs import load_pairs
 from nanogan.recipes.recipe import describe, restore
-from nanogan.training.gan_trainer import load_generator
 from nanogan.training.run_folder import RunFolder
+from nanogan.training.trained import load_generator
 
 RESULT = Path(__file__).parents[1] / "benchmarks" / "results" / "fuzz.json"
 SLOWEST = 10.0

@@ -28,7 +28,8 @@ from nanogan.metrics.evaluation import evaluate_samples, real_neighbours, traini
 from nanogan.metrics.neighbours import copied_share, nearest
 from nanogan.pix2pix.similarity import psnr
 from nanogan.recipes.mnist import get_recipe
-from nanogan.training.gan_trainer import Trainer, generate, load_generator
+from nanogan.training.gan_trainer import Trainer, generate
+from nanogan.training.trained import load_generator
 
 RESULTS = ROOT / "benchmarks" / "results" / "conditional.json"
 SOUGHT, AT_ONCE = 100, 20

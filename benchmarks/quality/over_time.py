@@ -28,7 +28,8 @@ from nanogan.metrics.samples import frechet_distance
 from nanogan.network import Network
 from nanogan.recipes.mnist import DCGAN
 from nanogan.recipes.recipe import Recipe
-from nanogan.training.gan_trainer import generate, load_generator
+from nanogan.training.gan_trainer import generate
+from nanogan.training.trained import load_generator
 
 from ..speed.contenders import TORCH, installed
 from ..speed.environment import ROOT, variables

@@ -34,7 +34,8 @@ from nanogan.commands.doctor import blas_kernel
 from nanogan.data.images import load_mnist
 from nanogan.metrics.evaluation import REAL, evaluate_samples
 from nanogan.recipes.mnist import RECIPES, get_recipe
-from nanogan.training.gan_trainer import Trainer, generate, load_generator
+from nanogan.training.gan_trainer import Trainer, generate
+from nanogan.training.trained import load_generator
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "quality.json"

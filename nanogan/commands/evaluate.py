@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from ..metrics.by_class import DIGITS
     from ..metrics.evaluation import REAL, evaluate_samples, format_table, real_neighbours, training_neighbours
     from ..metrics.neighbours import copied_share
-    from ..training.gan_trainer import load_generator
+    from ..training.trained import load_generator
 
     G, recipe = load_generator(args.checkpoint)
     out = Path(args.out) if args.out else Path(args.checkpoint).with_name("evaluation.json")

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from ..io.plots import save_grid
     from ..metrics.neighbours import nearest
     from ..pix2pix.similarity import psnr
-    from ..training.gan_trainer import load_generator
+    from ..training.trained import load_generator
 
     out = Path(args.out)
     if out.suffix.lower() != ".png":

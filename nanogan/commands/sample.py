@@ -50,7 +50,7 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Draw new images with a trained generator."""
     from ..io.plots import save_grid
-    from ..training.gan_trainer import load_generator
+    from ..training.trained import load_generator
 
     out = Path(args.out)
     kind = out.suffix.lower()

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Walk through the noise of a trained generator, and from class to class, and draw the images on the way."""
     from ..explore.walk import walk
     from ..io.plots import save_grid, save_loop
-    from ..training.gan_trainer import load_generator
+    from ..training.trained import load_generator
 
     out = Path(args.out)
     if out.suffix.lower() not in (".gif", ".png"):

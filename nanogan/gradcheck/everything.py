@@ -29,16 +29,15 @@ from ..losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from ..network import Network, Sequential, Skip
 from ..norm import BatchNorm, InstanceNorm
 from ..optim import SGD, Adam, Optimizer
-from ..pix2pix.networks import dense, unet
-from ..pix2pix.step import concat_channels, paired_generator_gradients
 from ..recipes.mnist import RECIPES, default_width, get_recipe
-from ..recipes.recipe import ImageToImage, Recipe
+from ..recipes.recipe import Recipe
 from ..reshape import Flatten, Pack, Reshape, Upsample
 from ..spectral import SpectralNorm
 from .checks import BATCH, check_layer, check_loss, check_step
 from .derivative import Derivative, Report, Row
 from .objective import check_objective
 from .second_order import prove_pairs, prove_penalties, tangent_reports
+from .translators import IMAGE_TO_IMAGE, UNPAIRED, prove_image_to_image, prove_unpaired
 
 LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (Linear(6, 4), (6,)),
@@ -118,44 +117,6 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
             batch=batch,
             count=count,
         ),
-    ]
-
-
-IMAGE_TO_IMAGE = (
-    dense((4, 3, 1), (4, 3, 2)),
-    unet((8, 12, 1), (8, 12, 3), width=4),  # halved twice
-    unet((6, 8, 3), (6, 8, 1), width=2, l1_weight=1.0, adversarial_weight=0.5),  # halved once
-)
-"""Both kinds of image-to-image networks, for small pictures of several channels, and weights of the losses."""
-
-
-def prove_image_to_image(recipe: ImageToImage, *, batch: int = BATCH, count: int = 8, seed: int = 0) -> list[Report]:
-    """Both updates of an image-to-image step, from the recipe's first weights; see `prove_recipe`."""
-    rng = np.random.default_rng(seed)
-    (height, width, a), b = recipe.input_shape, recipe.image_shape[-1]
-    G = Network(recipe.generator, recipe.input_shape, dtype=np.float64, rng=rng)
-    D = Network(recipe.discriminator, (height, width, a + b), dtype=np.float64, rng=rng)
-    loss, l1 = recipe.loss.bind(NUMPY, np.float64), L1().bind(NUMPY, np.float64)
-    condition = rng.uniform(*recipe.pixels, (batch, *recipe.input_shape))
-    target = rng.uniform(*recipe.pixels, (batch, *recipe.image_shape))
-    weights = {"l1_weight": recipe.l1_weight, "adversarial_weight": recipe.adversarial_weight}
-
-    def discriminator() -> Array:
-        real_pair = concat_channels(D, "real pair", condition, target)
-        fake_pair = concat_channels(D, "fake pair", condition, G.forward(condition))
-        return discriminator_gradients(D, loss, real_pair, fake_pair)[0]
-
-    def generator() -> Array:
-        image = G.forward(condition)
-        pair = concat_channels(D, "fake pair", condition, image)
-        adversarial, distance = paired_generator_gradients(G, D, loss, l1, pair, image, target, **weights)
-        return recipe.adversarial_weight * adversarial + recipe.l1_weight * distance
-
-    options = {"batch": batch, "count": count}
-    name = f"image to image, {recipe.name}"
-    return [
-        check_step(discriminator, D, G, title=f"{name}: discriminator's update", **options),
-        check_step(generator, G, D, title=f"{name}: generator's update", **options),
     ]
 
 
@@ -294,6 +255,8 @@ def every_report() -> Iterator[Report]:
     yield from prove_pairs()
     for translator in IMAGE_TO_IMAGE:
         yield from prove_image_to_image(translator)
+    for unpaired in UNPAIRED:
+        yield from prove_unpaired(unpaired)
 
 
 def run(layer: str | None = None) -> int:

@@ -59,10 +59,19 @@ def split(pairs: Pairs, seed: int, *, test: float = 0.2) -> tuple[Pairs, Pairs]:
     """
     if pairs.is_test is not None:
         return pairs.take(np.flatnonzero(~pairs.is_test)), pairs.take(np.flatnonzero(pairs.is_test))
-    contents = np.array([hashlib.sha256(target.tobytes()).hexdigest() for target in pairs.targets])
+    train, tested = split_by_content(pairs.targets, seed, test=test)
+    return pairs.take(train), pairs.take(tested)
+
+
+def split_by_content(images: Array, seed: int, *, test: float) -> tuple[Array, Array]:
+    """The rows of a training and of a test part, both in order; images that are equal to the last bit stay together.
+
+    test: the share of the images that differ, drawn by `seed`. Raises InputError if a part would be empty.
+    """
+    contents = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images])
     _, tested = train_test_split(np.unique(contents), test, rng=np.random.default_rng(seed))
     is_tested = np.isin(contents, tested)
-    return pairs.take(np.flatnonzero(~is_tested)), pairs.take(np.flatnonzero(is_tested))
+    return np.flatnonzero(~is_tested), np.flatnonzero(is_tested)
 
 
 def digit_pairs(task: str, digits: Array, labels: Array | None, seed: int) -> Pairs:

@@ -19,10 +19,11 @@ from ..io import checkpoint, plots
 from ..losses import L1
 from ..metrics.classifier import features_and_digits
 from ..network import Network
-from ..recipes.recipe import ImageToImage
+from ..recipes.recipe import ImageToImage, Unpaired
 from ..training.falling_rate import FallingRate
-from ..training.gan_trainer import CHUNK, generate, load_network
+from ..training.gan_trainer import CHUNK, generate
 from ..training.log import COLUMNS, Row
+from ..training.trained import generator_part, load_network
 from . import similarity
 from .pairs import Pairs, describe_shape
 from .step import concat_channels, paired_generator_gradients
@@ -157,7 +158,7 @@ def _check(recipe: ImageToImage, train: Pairs, test: Pairs) -> None:
         raise ShapeError(f"pairs: expected pictures of at least {least} pixels, got {recipe.image_shape[:2]}")
 
 
-def scaled(recipe: ImageToImage, images: Array, dtype: Any = np.float32) -> Array:
+def scaled(recipe: ImageToImage | Unpaired, images: Array, dtype: Any = np.float32) -> Array:
     """Images in [0, 1] with the recipe's values of black and white."""
     low, high = recipe.pixels
     return (images * (high - low) + low).astype(dtype, copy=False)
@@ -211,7 +212,7 @@ def load_image_to_image(path: str | Path) -> tuple[Network, ImageToImage]:
 
     Raises InputError if there is none that works.
     """
-    return load_network(path, ImageToImage, lambda recipe: np.zeros((1, *recipe.input_shape)))
+    return load_network(path, ImageToImage, generator_part, lambda recipe: np.zeros((1, *recipe.input_shape)))
 
 
 def translate(G: Network, recipe: ImageToImage, picture: Array) -> Array:

@@ -28,8 +28,9 @@ from ..metrics.samples import (
 )
 from ..network import Network
 from ..recipes.recipe import MNIST, Recipe
-from ..training.gan_trainer import generate, load_generator
+from ..training.gan_trainer import generate
 from ..training.health import opinions
+from ..training.trained import load_generator
 from .run import Run
 
 COUNT = 2_000

@@ -1,33 +1,30 @@
-"""A recipe in training: one step of it, the images that a generator draws, and loading a saved generator.
+"""A recipe in training: one step of it, and the images that a generator draws.
 
-`trainer.py` has what it shares with image to image. Read `loop.py` next: the loop over epochs.
+`trainer.py` has what it shares with image to image; `trained.py` loads a saved generator. Read
+`loop.py` next: the loop over epochs.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ..adversarial import pair_generator_gradients
-from ..backend import NUMPY, Array, Backend, Shape
+from ..backend import NUMPY, Array, Backend
 from ..errors import InputError
 from ..gan import discriminator_gradients, generator_gradients
-from ..io import checkpoint, plots
-from ..layer import Layer
+from ..io import plots
 from ..losses import Loss
-from ..network import Network, Sequential
+from ..network import Network
 from ..optim import SGD
 from ..penalties import between, one_centred_penalty, zero_centred_penalty
-from ..recipes.recipe import ImageToImage, Recipe, restore
+from ..recipes.recipe import ImageToImage, Recipe, Unpaired
 from . import log
 from .ema import MovingAverage
 from .health import OPINIONS, move_columns
-from .old_checkpoints import upgraded
 from .trainer import BaseTrainer, together
 
 FIXED_NOISE = 64
@@ -215,13 +212,13 @@ def _some_of_each(classes: int) -> Array:
     return np.arange(min(classes, MOST_ROWS)).repeat(OF_A_CLASS)
 
 
-def generate(G: Network, recipe: Recipe | ImageToImage, z: Array, labels: Array | None = None) -> Array:
-    """Host images (N, *image_shape) in [0, 1] that G makes of a host batch of its inputs, in evaluation mode.
+def generate(G: Network, recipe: Recipe | ImageToImage | Unpaired, z: Array, labels: Array | None = None) -> Array:
+    """Host images (N, *G.shape) in [0, 1] that G makes of a host batch of its inputs, in evaluation mode.
 
-    z: noise (N, noise_size), or pictures (N, *input_shape) scaled to recipe.pixels. labels: (N,), the classes that are
-    asked for, of a conditional recipe. The images are yours, a new array; threads may share G.
+    z: noise (N, noise_size), or pictures (N, *G.input_shape) scaled to recipe.pixels. labels: (N,), the classes that
+    are asked for, of a conditional recipe. The images are yours, a new array; threads may share G.
     """
-    images = np.empty((len(z), *recipe.image_shape), G.dtype)
+    images = np.empty((len(z), *G.shape), G.dtype)
     black, white = recipe.pixels
     for start in range(0, len(z), CHUNK):
         with G.lock:  # until its output, a work array, is copied
@@ -241,69 +238,3 @@ def gradient_norm(dx: Array, loss: Loss) -> float:
     """
     norms = np.linalg.norm(dx.reshape(len(dx), -1).astype(np.float64), axis=1)
     return float(norms.sum() if loss.reduction == "mean" else norms.mean())
-
-
-def load_generator(path: str | Path, *, layers: Mapping[str, type] = MappingProxyType({})) -> tuple[Network, Recipe]:
-    """The generator in a checkpoint, on NumPy, and its recipe. The discriminator isn't needed and isn't built.
-
-    layers: classes of yours that the recipe is made with, such as {"MyLayer": MyLayer}.
-    Raises InputError if there is none that works.
-    """
-
-    def noise(recipe: Recipe) -> Array:
-        return recipe.draw_noise(np.random.default_rng(0), np.empty((1, recipe.noise_size), np.float64))
-
-    return load_network(path, Recipe, noise, layers)
-
-
-AnyRecipe = TypeVar("AnyRecipe", Recipe, ImageToImage)
-
-
-def load_network(
-    path: str | Path,
-    kind: type[AnyRecipe],
-    example: Callable[[AnyRecipe], Array],
-    layers: Mapping[str, type] = MappingProxyType({}),
-) -> tuple[Network, AnyRecipe]:
-    """The generator in a checkpoint of one kind of recipe, and the recipe. See `load_generator`.
-
-    example: a batch of one input of G, to see whether it works.
-    """
-    arrays, meta = checkpoint.load(path)
-    try:
-        arrays, meta = upgraded(arrays, meta)
-        recipe = restore(meta.get("description"), layers)
-        if not isinstance(recipe, kind):
-            raise InputError(f"holds {type(recipe).__name__}, not {kind.__name__}: it is of another kind of run")
-        _check_sizes(recipe.generator, recipe.input_shape)
-        name = "G" if getattr(recipe, "ema_decay", None) is None else "ema"
-        params, state = (arrays.get(f"{name}.{kind_of}", np.empty(0)) for kind_of in ("params", "state"))
-        expected = sum(layer.param_count for layer in recipe.generator)
-        if params.shape != (expected,):
-            raise InputError(f"expected {expected:,} parameters of G, found an array of shape {params.shape}")
-        G = Network(recipe.generator, recipe.input_shape, dtype=params.dtype)
-        checkpoint.check_arrays(arrays, {f"{name}.params": G.params, f"{name}.state": G.state})
-        G.params[...], G.state[...] = params, state
-        labels = np.zeros(1, np.int64) if G.uses_labels else None
-        z = example(recipe).astype(G.dtype)
-        if G.shape != recipe.image_shape or not np.isfinite(generate(G, recipe, z, labels)).all():
-            raise InputError("its generator draws no images")
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except Exception as error:  # what a description made by hand can do in a layer has no limits
-        raise InputError(f"{path}: its recipe can't be built ({type(error).__name__}: {error})") from None
-    return G, recipe
-
-
-LARGEST_OUTPUT = 2**24
-"""Numbers that one layer may make of one noise vector in a checkpoint that somebody sent: an image of 4096 x 4096."""
-
-
-def _check_sizes(layers: Iterable[Layer], shape: Shape) -> None:
-    """Raise InputError, before memory is taken, if a description asks for absurdly large arrays."""
-    for layer in (None, *layers):
-        if isinstance(layer, Sequential):
-            _check_sizes(layer.layers, shape)
-        shape = layer.output_shape(shape) if layer else shape
-        if math.prod(shape) > LARGEST_OUTPUT:
-            raise InputError(f"its generator would need arrays of {math.prod(shape):,} numbers for one image")

@@ -15,7 +15,8 @@ from nanogan.commands import sample
 from nanogan.commands.arguments import errors_in_one_line, how_to_resume
 from nanogan.io.plots import MOST_IN_GRID
 from nanogan.recipes.mnist import get_recipe
-from nanogan.training.gan_trainer import Trainer, load_generator
+from nanogan.training.gan_trainer import Trainer
+from nanogan.training.trained import load_generator
 
 EXAMPLE = str(ROOT / "examples" / "mnist_gan.py")
 SMALL = ("--recipe", "vanilla", "--batch-size", 10, "--seed", 0, "--data")
@@ -266,7 +267,7 @@ def test_out_of_memory_names_an_option_that_the_command_has(begun, monkeypatch, 
         raise MemoryError
 
     monkeypatch.setattr(Trainer, "__init__", too_much)
-    monkeypatch.setattr("nanogan.training.gan_trainer.load_generator", too_much)
+    monkeypatch.setattr("nanogan.training.trained.load_generator", too_much)
     words = (
         [command, "c.npz"] if option == "--count" else [command, *map(str, SMALL), str(begun / "d.npy"), "--out", "new"]
     )

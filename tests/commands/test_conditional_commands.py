@@ -14,7 +14,7 @@ from running import ROOT, run, size_of
 
 from nanogan.__main__ import main
 from nanogan.io import checkpoint
-from nanogan.training.gan_trainer import load_generator
+from nanogan.training.trained import load_generator
 
 EXAMPLE = ROOT / "examples" / "mnist_gan.py"
 SHORT = ("--recipe", "vanilla", "--conditional", "--batch-size", "4", "--seed", "0", "--quiet")

@@ -9,7 +9,7 @@ import pytest
 from running import ROOT, run
 
 from nanogan.adversarial import Relativistic
-from nanogan.training.gan_trainer import load_generator
+from nanogan.training.trained import load_generator
 
 EXAMPLE = str(ROOT / "examples" / "mnist_gan.py")
 SHORT = ("--batch-size", 8, "--seed", 0, "--out", "run")

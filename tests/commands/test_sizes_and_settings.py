@@ -18,9 +18,10 @@ from nanogan.layers import Linear
 from nanogan.optim import Adam
 from nanogan.pix2pix.trainer import load_image_to_image
 from nanogan.reshape import Flatten
-from nanogan.training.gan_trainer import Trainer, load_generator
+from nanogan.training.gan_trainer import Trainer
 from nanogan.training.loop import train
 from nanogan.training.run_folder import RunFolder
+from nanogan.training.trained import load_generator
 
 EXAMPLE = str(ROOT / "examples" / "mnist_gan.py")
 

@@ -17,7 +17,8 @@ from nanogan.io import checkpoint
 from nanogan.layers import Linear
 from nanogan.recipes.recipe import describe
 from nanogan.reshape import Reshape, Upsample
-from nanogan.training.gan_trainer import generate, load_generator
+from nanogan.training.gan_trainer import generate
+from nanogan.training.trained import load_generator
 
 FIXTURES = Path(__file__).parents[1] / "checkpoints"
 

@@ -16,8 +16,8 @@ from nanogan.data.images import load_images
 from nanogan.errors import InputError
 from nanogan.io import checkpoint, files
 from nanogan.io.files import Arrays, Content, opened, read_all, read_npy, replacing
-from nanogan.training.gan_trainer import load_generator
 from nanogan.training.run_folder import RunFolder
+from nanogan.training.trained import load_generator
 
 
 class Faults:

@@ -17,7 +17,8 @@ from nanogan.data.images import load_mnist
 from nanogan.errors import InputError, ShapeError
 from nanogan.metrics.evaluation import REAL, ROWS, evaluate_samples, format_table
 from nanogan.recipes.mnist import get_recipe
-from nanogan.training.gan_trainer import Trainer, generate, load_generator
+from nanogan.training.gan_trainer import Trainer, generate
+from nanogan.training.trained import load_generator
 
 TRAIN, _ = load_mnist("train", scale=(0, 1))
 

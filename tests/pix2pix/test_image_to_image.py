@@ -17,8 +17,8 @@ from nanogan.backend import Array, Backend
 from nanogan.data.images import load_mnist
 from nanogan.errors import InputError, ShapeError
 from nanogan.gan import discriminator_gradients
-from nanogan.gradcheck import everything
-from nanogan.gradcheck.everything import IMAGE_TO_IMAGE, prove_image_to_image
+from nanogan.gradcheck import translators
+from nanogan.gradcheck.translators import IMAGE_TO_IMAGE, prove_image_to_image
 from nanogan.io import checkpoint
 from nanogan.pix2pix.networks import dense, unet
 from nanogan.pix2pix.pairs import Pairs, digit_pairs, split
@@ -32,9 +32,10 @@ from nanogan.pix2pix.trainer import (
     translate,
 )
 from nanogan.recipes.recipe import ImageToImage, describe
-from nanogan.training.gan_trainer import generate, load_generator
+from nanogan.training.gan_trainer import generate
 from nanogan.training.loop import train
 from nanogan.training.run_folder import RunFolder
+from nanogan.training.trained import load_generator
 
 # ---- the step
 
@@ -52,7 +53,7 @@ def test_the_proof_sees_a_gradient_of_the_wrong_channels(monkeypatch: pytest.Mon
     def swapped(D: Network, name: str, condition: Array, image: Array) -> Array:
         return concat_channels(D, name, image, condition)
 
-    monkeypatch.setattr(everything, "concat_channels", swapped)
+    monkeypatch.setattr(translators, "concat_channels", swapped)
     d_update, g_update = prove_image_to_image(dense((4, 3, 2), (4, 3, 2)), count=4)
     assert d_update.passed and not g_update.passed
 

@@ -16,7 +16,7 @@ from nanogan.recipes.mnist import PAPER_2014, RECIPES, table
 from nanogan.recipes.recipe import Schedule
 from nanogan.reshape import Reshape
 from nanogan.training.ema import MovingAverage
-from nanogan.training.gan_trainer import load_generator
+from nanogan.training.trained import load_generator
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)

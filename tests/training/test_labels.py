@@ -16,7 +16,8 @@ from nanogan.errors import InputError
 from nanogan.recipes.conditional import with_classes
 from nanogan.recipes.mnist import RECIPES, get_recipe
 from nanogan.recipes.recipe import describe, restore
-from nanogan.training.gan_trainer import Trainer, generate, load_generator
+from nanogan.training.gan_trainer import Trainer, generate
+from nanogan.training.trained import load_generator
 
 NAMES = ("cat", "dog", "emu")
 RECIPE = replace(with_classes(TINY, NAMES), ema_decay=0.9)

@@ -19,9 +19,10 @@ from nanogan.errors import InputError
 from nanogan.io import checkpoint, plots
 from nanogan.recipes.mnist import RECIPES, get_recipe
 from nanogan.recipes.recipe import Recipe, describe, restore
-from nanogan.training.gan_trainer import Trainer, load_generator
+from nanogan.training.gan_trainer import Trainer
 from nanogan.training.loop import epoch_line, train
 from nanogan.training.run_folder import RunFolder
+from nanogan.training.trained import load_generator
 
 VANILLA = get_recipe("vanilla")
 
