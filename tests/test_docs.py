@@ -45,7 +45,10 @@ def run(command: str, cwd: Path) -> subprocess.CompletedProcess:
     assert Path(words[0]).name in ("python", "mpiexec")
     programs = {"python": sys.executable, "mpiexec": str(Path(sys.executable).parent / "mpiexec")}
     words = [programs.get(Path(word).name, word) for word in words]
-    if any(word.endswith(("mnist_gan.py", "image_to_image.py")) for word in words) and "--list" not in words:
+    if (
+        any(word.endswith(("mnist_gan.py", "image_to_image.py", "style.py")) for word in words)
+        and "--list" not in words
+    ):
         if "--epochs" in words:
             del words[words.index("--epochs") : words.index("--epochs") + 2]
         words += ["--steps", "4" if "--resume" in words else "2"]

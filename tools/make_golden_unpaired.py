@@ -29,7 +29,7 @@ def first_values() -> dict[str, dict[str, Host]]:
     rng = np.random.default_rng(5)
     of_networks = {name: Network(getattr(RECIPE, name), RECIPE.shape_a).state_dict() for name in NETWORKS}
     return {
-        name: {own: 0.15 * rng.standard_normal(array.shape) for own, array in arrays.items()}
+        name: {own: np.asarray(0.15 * rng.standard_normal(array.shape)) for own, array in arrays.items()}
         for name, arrays in of_networks.items()
     }
 

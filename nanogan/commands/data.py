@@ -16,12 +16,14 @@ def options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
-def expect_apart(data: str | None, out: Path) -> None:
+def expect_apart(data: str | None, out: Path, option: str = "--data") -> None:
     """Raise InputError if the results would lie in the folder of the data, where they would be read as such."""
     if data is None or not Path(data).is_dir():
         return
     if Path(data).resolve() in (out.resolve(), *out.resolve().parents):
-        raise InputError(f"--out {out}: lies in --data {data}, and its pictures would be read as data; choose another")
+        raise InputError(
+            f"--out {out}: lies in {option} {data}, and its pictures would be read as data; choose another"
+        )
 
 
 def announce(description: str, warning: str | None, *, quiet: bool) -> None:

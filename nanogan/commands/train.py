@@ -55,6 +55,8 @@ NOT_SAVED = (
     "tensorboard",
 )
 """What doesn't belong to the run itself."""
+PATHS = ("data", "a", "b")
+"""Arguments that say where pictures lie."""
 
 
 def add_to(commands: Any) -> None:
@@ -216,8 +218,9 @@ def begin(trainer: BaseTrainer, folder: RunFolder, args: argparse.Namespace) -> 
         hand_out(workers, folder.checkpoint)
         total_steps = steps_in_all(trainer, epochs=args.epochs, steps=args.steps)
         config = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
-        if args.data is not None:
-            config["data"] = os.path.abspath(args.data)  # so that --resume finds them from any folder
+        for name in PATHS:
+            if config.get(name) is not None:
+                config[name] = os.path.abspath(config[name])  # so that --resume finds them from any folder
         folder.write_config(config)
         folder.write_environment(environment(trainer))
     except BaseException:

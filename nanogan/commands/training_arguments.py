@@ -27,10 +27,10 @@ from .arguments import (
 )
 
 
-def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: str) -> None:
+def add_training_arguments(parser: argparse.ArgumentParser, *, data: str | None, out: str) -> None:
     """The arguments that every training command has. What isn't given is None, for `complete` to fill in.
 
-    data: what --data takes. out: where the results go by default.
+    data: what --data takes; None: there is no --data. out: where the results go by default.
     """
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=positive_int, metavar="N", help="epochs in all (default: the recipe's)")
@@ -47,7 +47,8 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, data: str, out: s
     )
     parser.add_argument("--dtype", choices=("float32", "float64"), help="precision (default: float32)")
     parser.add_argument("--seed", type=seed, metavar="N", help="makes the run repeatable (default: chosen and printed)")
-    parser.add_argument("--data", type=file_path, metavar="PATH", help=data)
+    if data:
+        parser.add_argument("--data", type=file_path, metavar="PATH", help=data)
     parser.add_argument(
         "--fit", type=one_of(FITS), help="how pictures of another shape are made to fit: crop (default), pad or squeeze"
     )

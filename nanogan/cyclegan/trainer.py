@@ -138,11 +138,12 @@ class UnpairedTrainer(FallingRate):
         """Of the test pictures in [0, 1]: a, G(a), F(G(a)), b, F(b), G(F(b)), by these names."""
         found: dict[str, Array] = {"a": self.test.a[:count], "b": self.test.b[:count]}
         for x, first, name in (("a", "to_b", "G(a)"), ("b", "to_a", "F(b)")):
-            found[name] = self._made(first, found[x])
-        found["F(G(a))"], found["G(F(b))"] = self._made("to_a", found["G(a)"]), self._made("to_b", found["F(b)"])
+            found[name] = self.made(first, found[x])
+        found["F(G(a))"], found["G(F(b))"] = self.made("to_a", found["G(a)"]), self.made("to_b", found["F(b)"])
         return found
 
-    def _made(self, name: str, pictures: Array) -> Array:
+    def made(self, name: str, pictures: Array) -> Array:
+        """What the generator `name`, "to_b" or "to_a", makes of pictures in [0, 1], on the host."""
         return generate(self.networks[name], self.recipe, scaled(self.recipe, pictures, self.dtype))
 
     def measure(self) -> dict[str, float]:
@@ -159,7 +160,7 @@ class UnpairedTrainer(FallingRate):
 
     def sample(self) -> Array:
         """Rows of a, G(a), F(G(a)), b, F(b), G(F(b)), of the first test pictures."""
-        found = self.there_and_back(DRAWN)
+        found = self.there_and_back(min(DRAWN, len(self.test.a), len(self.test.b)))
         return side_by_side(*(found[name] for name in ("a", "G(a)", "F(G(a))", "b", "F(b)", "G(F(b))")))
 
     def draw_curves(self, path: Path) -> None:

@@ -70,19 +70,20 @@ def prove_unpaired(recipe: Unpaired, *, batch: int = BATCH, count: int = 8, seed
     }
     loss, l1 = recipe.loss.bind(NUMPY, np.float64), L1().bind(NUMPY, np.float64)
     a, b = (rng.uniform(*recipe.pixels, (batch, *shape)) for shape in (recipe.shape_a, recipe.shape_b))
-    weights = {"cycle_weight": recipe.cycle_weight, "identity_weight": recipe.identity_weight}
+    to_b, to_a, judge_a, judge_b = networks.values()
 
     def both_trips() -> tuple[Array, ...]:
-        return both_trips_gradients(*networks.values(), loss, l1, a, b, **weights)
+        weights = {"cycle_weight": recipe.cycle_weight, "identity_weight": recipe.identity_weight}
+        return both_trips_gradients(to_b, to_a, judge_a, judge_b, loss, l1, a, b, **weights)
 
-    def discriminator(kind: str) -> Array:
-        real, maker, given = (a, "to_a", b) if kind == "a" else (b, "to_b", a)
-        return discriminator_gradients(networks[f"judge_{kind}"], loss, real, networks[maker].forward(given))[0]
+    def update_of_a() -> tuple[Array, ...]:
+        return discriminator_gradients(judge_a, loss, a, to_a.forward(b))
 
-    steps = {"to_b": both_trips, "to_a": both_trips}
-    steps |= {f"judge_{kind}": lambda kind=kind: discriminator(kind) for kind in "ab"}
+    def update_of_b() -> tuple[Array, ...]:
+        return discriminator_gradients(judge_b, loss, b, to_b.forward(a))
+
     reports = []
-    for name, step in steps.items():
+    for name, step in zip(networks, (both_trips, both_trips, update_of_a, update_of_b), strict=True):
         others = [network for other, network in networks.items() if other != name]
         title = f"unpaired, {recipe.loss!r}: update of {name}"
         reports.append(check_step(step, networks[name], *others, title=title, batch=batch, count=count))

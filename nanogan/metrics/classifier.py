@@ -34,15 +34,15 @@ N_FEATURES = 64
 _CHUNK = 100  # images at a time through the network: their patches take 17 MB
 
 
-def feature_network(rng: np.random.Generator | int | None = None) -> Network:
-    """The untrained network: (N, 28, 28, 1) in [0, 1] -> 10 logits; 64 features, all >= 0, below the last layer."""
+def feature_network(rng: np.random.Generator | int | None = None, *, channels: int = 1) -> Network:
+    """The untrained network: (N, 28, 28, channels) in [0, 1] -> 10 logits; 64 features, >= 0, below the last layer."""
     trunk = [
-        *(Conv2d(1, 24, 5, stride=2, padding=2), BatchNorm(24), ReLU()),  # 14 x 14
+        *(Conv2d(channels, 24, 5, stride=2, padding=2), BatchNorm(24), ReLU()),  # 14 x 14
         *(Conv2d(24, 48, 5, stride=2, padding=2), BatchNorm(48), ReLU()),  # 7 x 7
         *(Conv2d(48, 64, 3, stride=2, padding=1), BatchNorm(64), ReLU()),  # 4 x 4
         *(Flatten(), Linear(1024, N_FEATURES), BatchNorm(N_FEATURES), ReLU()),
     ]
-    return Network([Sequential(trunk), Dropout(0.5), Linear(N_FEATURES, 10)], (28, 28, 1), rng=rng)
+    return Network([Sequential(trunk), Dropout(0.5), Linear(N_FEATURES, 10)], (28, 28, channels), rng=rng)
 
 
 def train_classifier(
@@ -133,11 +133,16 @@ def load_feature_network(path: Path = WEIGHTS, sha256: str = WEIGHTS_SHA256) -> 
     return network
 
 
-def features_and_digits(images: Array) -> tuple[Array, Array]:
-    """What the frozen network sees in images (N, 28, 28, 1), float32 in [0, 1]: features (N, 64), digits (N,)."""
-    network = load_feature_network()
+def features_and_digits(images: Array, network: Network | None = None) -> tuple[Array, Array]:
+    """What a network sees in images (N, 28, 28, C), float32 in [0, 1]: features (N, 64), digits (N,).
+
+    network: a `feature_network` of yours; None: the frozen one, C = 1.
+    """
+    network = network or load_feature_network()
     if images.shape[1:] != network.input_shape:
-        raise ShapeError(f"expected digits of shape (N, 28, 28, 1), got {images.shape}")
+        raise ShapeError(
+            f"expected digits of shape (N, {', '.join(map(str, network.input_shape))}), got {images.shape}"
+        )
     trunk, _, last = network.layers
     features = np.empty((len(images), N_FEATURES), dtype=np.float32)
     digits = np.empty(len(images), dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def of_log(run: Run) -> list[Chart]:
     """Those for which the log has numbers, in the order of the report."""
     if not run.rows:
         return []
-    return list(_of_pairs(run) if run.is_of_pairs else _of_gan(run))
+    return list(_of_pairs(run) if run.is_of_pairs else _of_styles(run) if run.is_of_styles else _of_gan(run))
 
 
 def _of_gan(run: Run) -> Iterator[Chart]:
@@ -139,11 +139,39 @@ def _of_pairs(run: Run) -> Iterator[Chart]:
             {"discriminator": "d_loss", "generator": "g_loss"},
         ),
     }
+    yield from _filled(run, parts)
+    yield time_per_step(run, epochs)
+
+
+def _of_styles(run: Run) -> Iterator[Chart]:
+    parts = {
+        "There and back": (
+            "The mean distance of a pixel from where it began, on pictures that were set aside.",
+            {"a, to b, and back": "cycle_a", "b, to a, and back": "cycle_b"},
+        ),
+        "Digits read right": (
+            "The share that the classifier of FD-mnist reads as the digit that was drawn, once it is in MNIST's style.",
+            {"a, to b": "read", "b, to a, and back": "read_back"},
+        ),
+        "Losses": (
+            "Means over each epoch. The discriminators' is the sum of both, the generators' that of all their terms.",
+            {"discriminators": "d_loss", "generators": "g_loss"},
+        ),
+        "What the discriminators say": (
+            "Means over each epoch, of both; they aim at 1 for real pictures, and at 0 for the others.",
+            {"real": "d_real", "generated": "d_fake"},
+        ),
+    }
+    yield from _filled(run, parts)
+    yield time_per_step(run, run.column("epoch"))
+
+
+def _filled(run: Run, parts: Mapping[str, tuple[str, dict[str, str]]]) -> Iterator[Chart]:
+    """Charts by title, of a text and the log's columns by label: those that have numbers."""
     for title, (text, columns) in parts.items():
         if run.has(*columns.values()):
             lines = [Line(label, run.column(column)) for label, column in columns.items()]
-            yield Chart(title, text, "epoch", epochs, lines)
-    yield time_per_step(run, epochs)
+            yield Chart(title, text, "epoch", run.column("epoch"), lines)
 
 
 def shares(of_digits: Sequence[float]) -> Chart:

@@ -22,7 +22,8 @@ def command(run: Run, changes: Mapping[str, Any] = MappingProxyType({}), *, out:
     name is shown: a report that is sent says nothing of where it was made.
     """
     arguments = {**run.config, **changes, "out": out or None}
-    words = ["python", *(["examples/image_to_image.py"] if run.is_of_pairs else ["-m", "nanogan", "train"])]
+    programs = {"examples/image_to_image.py": run.is_of_pairs, "examples/style.py": run.is_of_styles}
+    words = ["python", *([name for name, is_its in programs.items() if is_its] or ["-m", "nanogan", "train"])]
     for name, value in arguments.items():
         if value is None or value is False or USUAL.get(name) == value or not re.fullmatch(r"[a-z]\w{0,40}", name):
             continue

@@ -69,7 +69,7 @@ def report(runs: Sequence[Run], *, quick: bool = False) -> bytes:
 
 def part_of(run: Run, *, quick: bool = False) -> Part:
     drawn, pairs = Drawn(), DrawnPairs()
-    if run.recipe and not quick:
+    if run.recipe and not quick and not run.is_of_styles:
         if run.is_of_pairs:
             pairs = _or_a_note(run, draw_pairs, pairs)
         else:
@@ -102,7 +102,7 @@ def _or_a_note(run: Run, draw: Callable[[Run], Any], otherwise: Any) -> Any:
 
 def without_paths(text: str, run: Run) -> str:
     """The text, in which the run's folder and its data are called by their last name."""
-    for path in (str(run.folder), str(run.config.get("data") or "")):
+    for path in (str(run.folder), *(str(run.config.get(name) or "") for name in ("data", "a", "b"))):
         text = text.replace(path, without_folders(path)) if path else text
     return text
 

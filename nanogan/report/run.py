@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..io import checkpoint
 from ..io.files import one_line, read_all
 from ..io.page import Frame, picture, thinned
-from ..recipes.recipe import ImageToImage, Recipe, restore
+from ..recipes.recipe import ImageToImage, Recipe, Unpaired, restore
 from ..training.log import COLUMNS, DIAGNOSED, Row
 from ..training.old_checkpoints import RENAMED, upgraded
 from ..training.run_folder import is_running
@@ -57,7 +57,7 @@ class Run:
     frames: list[Frame] = field(default_factory=list)
     arrays: dict[str, Array] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
-    recipe: Recipe | ImageToImage | None = None
+    recipe: Recipe | ImageToImage | Unpaired | None = None
 
     @property
     def recipe_name(self) -> str:
@@ -65,7 +65,12 @@ class Run:
 
     @property
     def is_of_pairs(self) -> bool:
-        return isinstance(self.recipe, ImageToImage) or "task" in self.config
+        return isinstance(self.recipe, ImageToImage) or ("task" in self.config and not self.is_of_styles)
+
+    @property
+    def is_of_styles(self) -> bool:
+        """Of two kinds of pictures, without pairs."""
+        return isinstance(self.recipe, Unpaired) or "cycle_weight" in self.config
 
     @property
     def epochs(self) -> str:
@@ -220,6 +225,7 @@ def _frames(run: Run, folder: Path) -> list[Frame]:
 def _frame(run: Run, kind: str, count: int, path: Path) -> Frame | None:
     words = f"{kind} {count:,}"
     what = "Inputs, outputs and targets" if run.is_of_pairs else "Generated images"
+    what = "Pictures a, in style b, and back; pictures b, in style a, and back" if run.is_of_styles else what
     drawn = _tried(
         run, f"samples/{path.name}", lambda file: picture(read_all(file, at_most=2**24), f"{what} after {words}"), None
     )

@@ -70,8 +70,13 @@ def _of_pairs(pairs: DrawnPairs) -> tuple[str, str, str]:
 def _unmeasured(run: Run) -> tuple[str, str]:
     if not run.rows:
         return "No epoch has ended yet.", ""
+    last = run.rows[-1]
+    if run.is_of_styles:
+        read = last.get("read", math.nan)
+        headline = f"{read:.1%} of the digits are read right." if math.isfinite(read) else "Look at the samples below."
+        there = "On pictures that were set aside, a pixel comes back from there at a mean distance of"
+        return headline, f"{there} {last.get('cycle_a', math.nan):.4f} (a) and {last.get('cycle_b', math.nan):.4f} (b)."
     if run.is_of_pairs:
-        last = run.rows[-1]
         return f"PSNR {last.get('psnr', math.nan):.2f} dB on test pairs.", f"SSIM is {last.get('ssim', math.nan):.3f}."
     if run.running:
         return "Still training.", "How good the images are is measured when the run ends."

@@ -150,7 +150,7 @@ def test_a_broken_matplotlib_costs_the_plot_alone(begun, tmp_path):
 
 
 @posix
-@pytest.mark.parametrize("program", ["-m nanogan", "mnist_gan.py", "image_to_image.py", "ring.py"])
+@pytest.mark.parametrize("program", ["-m nanogan", "mnist_gan.py", "image_to_image.py", "style.py", "ring.py"])
 def test_ctrl_c_while_numpy_is_loaded_has_no_traceback(tmp_path, program):
     (tmp_path / "numpy").mkdir()
     (tmp_path / "numpy" / "__init__.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nanogan import L1, BatchNorm, InputError, Network
+from nanogan import L1, NUMPY, BatchNorm, InputError, Network
 from nanogan.backend import Backend
 from nanogan.cyclegan import step
 from nanogan.cyclegan.networks import unpaired
@@ -62,6 +62,7 @@ def test_ten_steps_are_pytorchs(backend: Backend) -> None:
     networks = networks_of(RECIPE, backend)
     for name, values in first_values().items():
         networks[name].load_state_dict(values)
+    to_b, to_a, judge_a, judge_b = networks.values()
     adams = {name: RECIPE.optimizer.bind(network) for name, network in networks.items()}
     loss, l1 = RECIPE.loss.bind(backend, np.float64), L1().bind(backend, np.float64)
     rng, found = pool_rng(), []
@@ -69,7 +70,8 @@ def test_ten_steps_are_pytorchs(backend: Backend) -> None:
     weights = {"cycle_weight": RECIPE.cycle_weight, "identity_weight": RECIPE.identity_weight}
     for host in batches():
         real = [backend.asarray(x.copy()) for x in host]
-        g_loss, *fakes = both_trips_gradients(*networks.values(), loss, l1, *real, **weights)
+        a, b = real
+        g_loss, *fakes = both_trips_gradients(to_b, to_a, judge_a, judge_b, loss, l1, a, b, **weights)
         shown = [pool.exchange(fake) for pool, fake in zip(pools, fakes, strict=True)]
         adams["to_b"].step()
         adams["to_a"].step()
@@ -89,14 +91,14 @@ def test_a_step_allocates_nothing_that_grows_with_the_batch() -> None:
     recipe = unpaired((16, 16, 1), (16, 16, 1), width=4, identity_weight=1.0)
 
     def peak(n: int) -> int:
-        networks = networks_of(recipe, Pool.backend, np.float32)
+        to_b, to_a, judge_a, judge_b = networks_of(recipe, NUMPY, np.float32).values()
         loss, l1 = recipe.loss.bind(), L1().bind()
         a, b = np.random.default_rng(0).uniform(-1, 1, (2, n, *recipe.shape_a)).astype(np.float32)
-        pool = Pool(8, recipe.shape_a, np.random.default_rng(0), Pool.backend, np.dtype(np.float32))
+        pool = Pool(8, recipe.shape_a, np.random.default_rng(0), NUMPY, np.dtype(np.float32))
 
         def one() -> None:
-            _, fake, _ = both_trips_gradients(*networks.values(), loss, l1, a, b)
-            discriminator_gradients(networks["judge_a"], loss, a, pool.exchange(fake))
+            _, fake, _ = both_trips_gradients(to_b, to_a, judge_a, judge_b, loss, l1, a, b)
+            discriminator_gradients(judge_a, loss, a, pool.exchange(fake))
 
         one()
         tracemalloc.start()
