@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks.quality import conditional, cures, image_to_image, ingredients, ring
+from benchmarks.quality import conditional, cures, image_to_image, ingredients, ring, style
 from benchmarks.quality import recipes as quality
 from benchmarks.speed import sizes
 
@@ -56,12 +56,12 @@ def run(command: str, cwd: Path) -> subprocess.CompletedProcess:
     return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def a_digit() -> bytes:
-    """A PNG of 28 x 28 grey pixels, such as the image-to-image commands take."""
+def a_digit(mode: str = "L") -> bytes:
+    """A PNG of 28 x 28 grey pixels, or coloured ones ("RGB"), such as the image-to-image commands take."""
     from PIL import Image
 
     file = io.BytesIO()
-    Image.new("L", (28, 28), 40).save(file, "PNG")
+    Image.new(mode, (28, 28), 40 if mode == "L" else (40, 80, 90)).save(file, "PNG")
     return file.getvalue()
 
 
@@ -78,6 +78,9 @@ OWN_TEST = ("data.md",)  # tests/data/test_data_page.py, which makes the data th
 def test_the_commands_run_in_order(tmp_path, page):
     for name in ("damaged.png", "seven.png"):
         (tmp_path / name).write_bytes(a_digit())
+    (tmp_path / "drawing.png").write_bytes(a_digit("RGB"))
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "seven.png").write_bytes(a_digit())
     np.save(tmp_path / "crops.npy", np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), dtype=np.uint8))
     for command in COMMANDS[page]:
         if not any(word in command for word in LONG):
@@ -131,9 +134,9 @@ def test_the_crops_are_cut_as_the_page_says(tmp_path, monkeypatch):
 
 
 TABLES = {ring: "recipes.md", ingredients: "recipes.md", quality: "recipes.md", image_to_image: "image-to-image.md"}
-TABLES |= {cures: "stability.md", conditional: "conditional.md"}
+TABLES |= {cures: "stability.md", conditional: "conditional.md", style: "style.md"}
 NAMES = {ring: "ring", ingredients: "ingredients", quality: "quality", image_to_image: "image_to_image", cures: "cures"}
-NAMES |= {conditional: "conditional"}
+NAMES |= {conditional: "conditional", style: "style"}
 
 
 @pytest.mark.parametrize("part", TABLES)
