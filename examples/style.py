@@ -1,7 +1,7 @@
 """Learn a style without pairs: from pictures of one kind and pictures of another, how to turn each into the other.
 
     python examples/style.py                            ink drawings of digits, and other digits as MNIST has them
-    python examples/style.py --task photographs         photographs, and prints of other photographs (scikit-image's)
+    python examples/style.py --task photographs         photographs, and drawings of others (scikit-image's)
     python examples/style.py --a horses --b zebras      two folders of pictures, none of which belong together
     python examples/style.py --resume                   continue a run that was stopped
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.quality.style                  seeds 0 to 2, those that style.json doesn't have yet
     python -m benchmarks.quality.style --cycle-weight 10 --seeds 1       another weight of there and back
-    python -m benchmarks.quality.style --photographs    prints of photographs: train, judge, and draw the page's picture
+    python -m benchmarks.quality.style --photographs    drawings of photographs: train, judge, draw the page's picture
     python -m benchmarks.quality.style --table          print what there is, and draw rows of digits
 
 Judged are 5,000 drawings of every other digit of MNIST's test file, and the 5,000 digits between them, none of which
@@ -11,8 +11,8 @@ FD-mnist, on the other by one of the same layers, trained here on 15,000 drawing
 features of each side's classifier from real ones of that side, drawn from other digits. The time is that of the
 training's CPU seconds; two cores of their own take about 1 / 1.6 of it.
 
-Of photographs, the one that nothing was trained on is turned at 256 x 256 pixels. How its print has to look is known,
-because `tasks.woodcut` makes prints: L1 and SSIM say how near it is, beside those of the photograph as it was.
+Of photographs, the one that nothing was trained on is turned at 256 x 256 pixels. How its drawing has to look is
+known, because `tasks.pen_and_wash` draws: L1 and SSIM say how near it is, beside those of the photograph as it was.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from nanogan.backend import Array
 from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int, weight
 from nanogan.cyclegan import tasks
 from nanogan.cyclegan.networks import unpaired
-from nanogan.cyclegan.sides import INK, PRINTS, UNSEEN, ink_sides, photograph_sides, square
+from nanogan.cyclegan.sides import DRAWINGS as PHOTOGRAPH_OPTIONS
+from nanogan.cyclegan.sides import INK, UNSEEN, ink_sides, photograph_sides, square
 from nanogan.cyclegan.trainer import Translator, UnpairedTrainer
 from nanogan.data.images import load_mnist
 from nanogan.io import plots
@@ -102,9 +103,9 @@ SIDE = 256
 
 
 def photographs(seed: int = 0) -> dict[str, Any]:
-    """What the results say of --task photographs, and its picture: photograph, what G makes of it, the print itself."""
+    """What the results say of --task photographs; its picture: a photograph, what G makes of it, the drawing itself."""
     train, test = photograph_sides(seed)
-    recipe = unpaired(train.a.shape[1:], train.b.shape[1:], **PRINTS)
+    recipe = unpaired(train.a.shape[1:], train.b.shape[1:], **PHOTOGRAPH_OPTIONS)
     trainer, seconds = UnpairedTrainer(recipe, train, test, seed=seed), 0.0
     path = ROOT / "runs" / f"style-photographs-{seed}.npz"
     while trainer.steps < recipe.epochs * trainer.batches.steps_per_epoch:
@@ -115,10 +116,10 @@ def photographs(seed: int = 0) -> dict[str, Any]:
             trainer.save(path)
     photograph = square(UNSEEN, SIDE)[np.newaxis]
     made = Translator(path)((photograph[0] * 255).round().astype(np.uint8))[np.newaxis]
-    print_ = tasks.woodcut(photograph)
-    plots.save_grid(PICTURES / "style-photographs.png", np.concatenate([photograph, made, print_]), columns=3, zoom=1)
+    drawing = tasks.pen_and_wash(photograph)
+    plots.save_grid(PICTURES / "style-photographs.png", np.concatenate([photograph, made, drawing]), columns=3, zoom=1)
     near = {
-        name: {"l1": float(similarity.l1(image, print_)[0]), "ssim": float(similarity.ssim(image, print_)[0])}
+        name: {"l1": float(similarity.l1(image, drawing)[0]), "ssim": float(similarity.ssim(image, drawing)[0])}
         for name, image in (("photograph", photograph), ("translated", made))
     }
     return {"seed": seed, "steps": trainer.steps, "cpu_seconds": round(seconds, 1), **near, "machine": machine()}

@@ -1,4 +1,4 @@
-"""Pictures of two styles, made without a download: digits in ink, and photographs as prints."""
+"""Pictures of two styles, made without a download: digits in ink, and photographs as drawings."""
 
 from __future__ import annotations
 
@@ -54,39 +54,18 @@ def _blurred(images: Array) -> Array:
     return images
 
 
-# ---- photographs as prints
+# ---- photographs as drawings
 
-RADIUS = 2
-"""Of a print's areas of one colour: the windows of `_flattened` are 3 x 3 pixels."""
-LEVELS = 5
-"""Of each colour in a print."""
-VIVID = 1.4
+STRENGTH = 0.55
+"""Of the washes: black becomes paper that is darker by this share."""
 
 
-def woodcut(photographs: Array) -> Array:
-    """Photographs (N, H, W, 3) in [0, 1] as prints from wood: flat areas of few, vivid colours, and black contours."""
-    flat = _flattened(_flattened(photographs))
-    grey = flat.mean(axis=-1, keepdims=True)
-    vivid = grey + VIVID * (flat - grey)
-    few = (vivid.clip(0, 1) * (LEVELS - 1)).round() / (LEVELS - 1)
-    brightness = _blurred(_blurred(grey))
+def pen_and_wash(photographs: Array) -> Array:
+    """Photographs (N, H, W, 3) in [0, 1] as drawings of the same shape: lines in ink where brightness changes, and pale
+    washes of the photograph's colours, on paper."""
+    soft = _blurred(_blurred(photographs))
+    brightness = soft.mean(axis=-1, keepdims=True)
     down, right = (np.gradient(brightness, axis=axis) for axis in (1, 2))
-    contour = (14 * np.sqrt(down**2 + right**2) - 0.35).clip(0, 1)
-    return ((0.5 * few + 0.5 * vivid.clip(0, 1)) * (1 - contour)).astype(photographs.dtype)
-
-
-def _flattened(images: Array) -> Array:
-    """Each pixel becomes the mean of that of four windows beside it which varies least (Kuwahara et al. 1976)."""
-    side, (_, height, width, _) = RADIUS + 1, images.shape
-    padded = np.pad(images, ((0, 0), (RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), mode="edge")
-    of_windows = (_window_means(padded, side), _window_means(padded**2, side))
-    corners = [(i, j) for i in (0, RADIUS) for j in (0, RADIUS)]
-    mean, square = (np.stack([of[:, i : i + height, j : j + width] for i, j in corners]) for of in of_windows)
-    least = (square - mean**2).sum(axis=-1, keepdims=True).argmin(axis=0)
-    return np.take_along_axis(mean, least[np.newaxis], axis=0)[0]
-
-
-def _window_means(images: Array, side: int) -> Array:
-    """The mean of every window of side x side pixels, (N, H - side + 1, W - side + 1, C)."""
-    windows = np.lib.stride_tricks.sliding_window_view(images, (side, side), axis=(1, 2))
-    return windows.mean(axis=(-2, -1))
+    line = (12 * np.sqrt(down**2 + right**2) - 0.3).clip(0, 1)
+    wash = PAPER * (1 - STRENGTH * (1 - soft))
+    return (wash * (1 - line) + INK * line).astype(photographs.dtype)

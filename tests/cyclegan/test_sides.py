@@ -40,15 +40,15 @@ def test_ink_draws_an_outline_and_a_wash_on_paper() -> None:
     np.testing.assert_array_equal(drawn, same)
 
 
-def test_a_woodcut_is_flat_between_black_contours() -> None:
-    picture = np.full((1, 24, 24, 3), 0.2, np.float32)
+def test_a_photograph_is_drawn_with_lines_where_it_changes_and_pale_washes() -> None:
+    picture = np.full((1, 24, 24, 3), 0.1, np.float32)
     picture[:, :, 12:] = (0.9, 0.6, 0.3)
-    picture += np.random.default_rng(0).normal(0, 0.01, picture.shape).astype(np.float32)
-    print_ = tasks.woodcut(picture)
-    assert print_.shape == picture.shape and print_.dtype == np.float32
-    assert print_[0, :, 11:13].max() < 0.1, "black where both meet"
-    for columns in (slice(2, 8), slice(16, 22)):
-        assert print_[0, :, columns].std(axis=(0, 1)).max() < picture[0, :, columns].std(axis=(0, 1)).min()
+    drawn = tasks.pen_and_wash(picture)
+    assert drawn.shape == picture.shape and drawn.dtype == np.float32
+    np.testing.assert_allclose(drawn[0, :, 11:13], np.broadcast_to(tasks.INK, (24, 2, 3)), atol=0.01)
+    dark, light = drawn[0, 5, 4], drawn[0, 5, 20]
+    np.testing.assert_allclose(dark, tasks.PAPER * (1 - tasks.STRENGTH * 0.9), atol=1e-6)
+    assert (dark > 0.4).all() and (light > dark).all() and light[0] > light[1] > light[2]
 
 
 def test_photographs_need_scikit_image_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
