@@ -16,7 +16,7 @@ PACKAGE = Path(nanogan.__file__).parent
 FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 BOOK = "numerics initializers layer layers reshape conv norm conditional network losses optim gan interop".split()
-BOOK += ["adversarial", "penalties", "spectral"]
+BOOK += ["adversarial", "penalties", "spectral", "augment"]
 ORDER = [
     "errors",
     "settings",
