@@ -26,7 +26,7 @@ from ..penalties import between, one_centred_penalty, zero_centred_penalty
 from ..recipes.recipe import ImageToImage, Recipe, restore
 from . import log
 from .ema import MovingAverage
-from .health import OPINIONS, move_columns
+from .health import HELD_OUT, OPINIONS, move_columns
 from .old_checkpoints import upgraded
 from .trainer import BaseTrainer, together
 
@@ -66,7 +66,8 @@ class Trainer(BaseTrainer):
         images = images[: recipe.images]
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
         super().__init__(recipe, recipe.image_shape, {"images": images}, labels=self.labels, **options)
-        self.columns = (*log.COLUMNS, *log.DIAGNOSED, *OPINIONS, *move_columns({"G": self.G, "D": self.D}))
+        moves = move_columns({"G": self.G, "D": self.D})
+        self.columns = (*log.COLUMNS, *log.DIAGNOSED, *OPINIONS, *HELD_OUT, *moves)
         (low, high), slack = recipe.pixels, 1e-5 * (recipe.pixels[1] - recipe.pixels[0])  # for rounding errors
         if images.min() < low - slack or images.max() > high + slack:
             raise InputError(
