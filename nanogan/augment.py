@@ -153,7 +153,7 @@ class Translation(Augmentation):
     An image is put into the middle of a larger one, of a border of m pixels on each side, and read from another place.
     """
 
-    ratio: float = 0.125
+    ratio: float = 1 / 14  # 2 of MNIST's 28 pixels; with 4, as Zhao et al. have it, small networks learn more slowly
     _: KW_ONLY
     fill: float = 0.0
     drawn_as = np.int64
@@ -283,7 +283,7 @@ AUGMENTATIONS = ("brightness", "contrast", "translation", "cutout")
 
 
 def augmentations(kinds: Any, pixels: tuple[float, float] = (-1.0, 1.0)) -> tuple[Layer, ...]:
-    """The layers of these names, at the strengths of Zhao et al., for pixels from black to white.
+    """The layers of these names, for pixels from black to white, which is their fill.
 
     Raises InputError on another name.
     """

@@ -32,7 +32,7 @@ ORDER = [
     "metrics",
     "training",
 ]
-ORDER += ["pix2pix", "explore", "parallel", "gradcheck", "learn", "report", "commands", "__main__"]
+ORDER += ["pix2pix", "explore", "few", "parallel", "gradcheck", "learn", "report", "commands", "__main__"]
 """A file imports from its own room and from earlier ones. A folder is a room, and so is the book: the files on top."""
 
 

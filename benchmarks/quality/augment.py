@@ -39,7 +39,7 @@ ASKED = 256
 """Images of each kind that D is asked about."""
 VARIANTS = {
     "without": (),
-    "with": ("translation", "cutout", "brightness", "contrast"),
+    "with": ("translation",),
 }
 
 

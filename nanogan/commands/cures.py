@@ -21,10 +21,12 @@ def augmentation(text: str) -> str:
 
 
 class Joined(argparse.Action):
-    """--augment translation cutout as "translation cutout", so that it is one value in config.json; alone, as "all"."""
+    """--augment translation cutout as "translation cutout", so that it is one value in config.json; alone, it is the
+    one that was best where it was measured (docs/augment.md).
+    """
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
-        setattr(namespace, self.dest, " ".join(values) or "all")
+        setattr(namespace, self.dest, " ".join(values) or "translation")
 
 
 CURES: dict[str, Callable[[str], Any]] = {
@@ -57,7 +59,8 @@ def add_cures(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         action=Joined,
         metavar="KIND",
-        help=f"change all that D sees at random, for few images: some of {', '.join(AUGMENTATIONS)}; all, or none",
+        help="change all that D sees at random, for few images: some of "
+        f"{', '.join(AUGMENTATIONS)}; all; none (alone: translation)",
     )
     group.add_argument("--d-lr", type=rate, metavar="X", help="D's own learning rate (default: --lr)")
 

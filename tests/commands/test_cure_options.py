@@ -42,7 +42,7 @@ def test_cures_are_kept_and_taken_up_again(folder):
     assert done.returncode == 0, done.stderr
     for change, message in (
         (("--r1", 3), "was trained with r1 10.0, not 3.0;"),
-        (("--augment",), "was trained with discriminator with layer 0 Translation("),
+        (("--augment",), "was trained with discriminator with layer 1 Cutout("),
         (("--loss", "hinge"), "was trained with loss Relativistic(reduction='mean'), not Hinge(reduction='mean');"),
     ):
         done = run(EXAMPLE, "--resume", "--steps", 6, "--out", "run", *change, cwd=folder)
