@@ -38,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=file_path, metavar="PATH", help="labelled pictures (default: MNIST)")
     parser.add_argument("--size", type=size, metavar="N", help="height and width of the pictures (default: the data's)")
     parser.add_argument("--seeds", type=positive_int, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)")
-    parser.add_argument("--gan-steps", type=positive_int, default=1000, metavar="N", help="of the GAN (default: 1000)")
+    parser.add_argument("--gan-steps", type=positive_int, default=1200, metavar="N", help="of the GAN (default: 1200)")
     parser.add_argument(
         "--classifier-steps", type=positive_int, default=200, metavar="N", help="of a classifier (default: 200)"
     )
