@@ -178,11 +178,11 @@ class Translation(Augmentation):
         there[:1] = m * width + k
         np.cumsum(there, out=there)  # the middle of each image
         u[:, 0] *= width
-        u[:, 0] += u[:, 1]  # d rows and e columns, in pixels
-        back[...] = u[:, 0]
-        there -= back
+        u[:, 0] += u[:, 1]
+        back[...] = u[:, 0]  # d rows and e columns, in pixels
+        there -= back  # middle - so many
         back *= 2
-        back += there
+        back += there  # middle + so many
         return start
 
     def change(self, x: Array, y: Array) -> Array:

@@ -3,6 +3,7 @@
     python -m benchmarks.quality.augment                         all that augment.json doesn't have yet, 3 seeds
     python -m benchmarks.quality.augment --images 1000 --seeds 1
     python -m benchmarks.quality.augment --table                 print the table of what there is
+    python -m benchmarks.quality.augment --plot curves.png       draw what D says, over the steps
 
 All runs are equally long: 4,000 steps. The training images are drawn by the seed from MNIST's 60,000. Judged are 10,000
 images of each run by FD-mnist. On the way, D is asked about 256 images that it trains on, and about 256 that it has
@@ -19,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from nanogan.backend import Array
-from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int
+from nanogan.commands.arguments import Parser, errors_in_one_line, file_path, positive_int
 from nanogan.data.images import load_mnist
+from nanogan.io.plots import new_figure, save_figure
 from nanogan.recipes.cures import cured
 from nanogan.recipes.mnist import NANOGAN
 from nanogan.recipes.recipe import Recipe
@@ -109,6 +111,24 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def save_plot(path: Path, rows: list[dict[str, Any]]) -> None:
+    """What D says of training and of held-out images over the steps, without and with: the mean of the seeds."""
+    counts = sorted({row["images"] for row in rows})
+    figure = new_figure(max(5.0, 3.6 * len(counts)), 3.6)
+    for axes, count in zip(figure.subplots(1, len(counts), squeeze=False)[0], counts, strict=True):
+        for variant, color in (("without", "C3"), ("with", "C0")):
+            curves = [row["d_says"] for row in rows if (row["images"], row["variant"]) == (count, variant)]
+            for name, style in (("training", "-"), ("held out", "--")) if curves else ():
+                means = np.mean([[point[name] for point in curve] for curve in curves], axis=0)
+                steps = [point["step"] for point in curves[0]]
+                axes.plot(steps, means, style, color=color, label=f"{variant} --augment, {name}")
+        axes.set(title=f"{count:,} training images", xlabel="step", ylabel="D(x)", ylim=(0, 1))
+        axes.grid(alpha=0.3)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
+    save_figure(path, figure)
+
+
 def main() -> None:
     parser = Parser(
         prog="python -m benchmarks.quality.augment",
@@ -121,9 +141,12 @@ def main() -> None:
     parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="which (default: both)")
     parser.add_argument("--seeds", type=positive_int, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
+    parser.add_argument("--plot", type=file_path, metavar="FILE", help="draw what D says into a PNG file")
     args = parser.parse_args()
     with errors_in_one_line(parser.prog):
-        if not args.table:
+        if args.plot:
+            save_plot(Path(args.plot), load_results()["rows"])
+        elif not args.table:
             for seed in range(args.seeds):
                 for count in args.images:
                     for variant in args.variant:
