@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,13 +37,20 @@ def classifier(shape: Shape, classes: int, rng: np.random.Generator) -> Network:
 
 
 def trained(
-    part: Part, classes: int, *, lr: float, steps: int, rng: np.random.Generator, change: Change | None = None
+    parts: Sequence[Part],
+    classes: int,
+    *,
+    lr: float,
+    steps: int,
+    rng: np.random.Generator,
+    change: Change | None = None,
 ) -> Network:
-    """A classifier after so many steps on a part, whose pictures go through `change`, anew every time."""
-    network = classifier(part.images.shape[1:], classes, rng)
-    batch = min(BATCH, len(part))
-    epochs = max(1, steps // (len(part) // batch))
-    train_classifier(network, part.images, part.labels, epochs=epochs, lr=lr, rng=rng, batch=batch, change=change)
+    """A classifier after so many steps on each of these parts in turn. change: what pictures go through, each time."""
+    network = classifier(parts[0].images.shape[1:], classes, rng)
+    for part in parts:
+        batch = min(BATCH, len(part))
+        epochs = max(1, steps // (len(part) // batch))
+        train_classifier(network, part.images, part.labels, epochs=epochs, lr=lr, rng=rng, batch=batch, change=change)
     return network
 
 

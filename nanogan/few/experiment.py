@@ -3,8 +3,9 @@
 Each arm trains the same classifier for as many steps, on
     real       the few pictures
     shifts     the same, each shifted and turned a little, anew every time
-    generated  some of these and, in a share of the pictures, what a conditional GAN draws that was trained on the few
-    all        such a mixture, shifted and turned
+    generated  at first these and, in a share of the pictures, what a conditional GAN draws that was trained on the few;
+               in the second half of the steps the real ones alone
+    all        the same, shifted and turned
 
 Generated pictures that the classifier without them reads as another class than they were asked to be are left out.
 The learning rate and the share are those with which the classifier tells most of the validation part right. The test
@@ -107,8 +108,9 @@ def best(
     tried, chosen = [], None
     for lr, share in candidates:
         rng = np.random.default_rng([seed, 4])  # the same first weights for all
-        part = mixture(few, generated, share, MIXED, rng)
-        network = trained(part, len(parts.class_names), lr=lr, steps=settings.classifier_steps, rng=rng, change=change)
+        halves = [mixture(few, generated, now, MIXED, rng) for now in (share, 0.0)]
+        half = settings.classifier_steps // 2
+        network = trained(halves, len(parts.class_names), lr=lr, steps=half, rng=rng, change=change)
         tried.append({"lr": lr, "share": share, "validation": accuracy(network, parts.validation)})
         if chosen is None or tried[-1]["validation"] > chosen[0]["validation"]:
             chosen = tried[-1], network

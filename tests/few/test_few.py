@@ -125,7 +125,7 @@ def test_a_mixture_has_the_share_that_it_says() -> None:
 
 
 def test_the_classifier_learns_what_is_easy() -> None:
-    network = trained(bars(400), 2, lr=3e-3, steps=80, rng=np.random.default_rng(0))
+    network = trained([bars(400)], 2, lr=3e-3, steps=80, rng=np.random.default_rng(0))
     assert accuracy(network, PARTS.test) > 0.9
     untrained = classifier((8, 8, 1), 2, np.random.default_rng(0))
     assert 0.2 < accuracy(untrained, PARTS.test) < 0.8
