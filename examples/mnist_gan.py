@@ -36,10 +36,11 @@ def parse_arguments() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int:
     backend = get_backend(args.backend, graphs=not args.no_graph)
     folder = chosen(args)
-    recipe, data = load(args, folder)
+    recipe, data, held_out = load(args, folder)
     trainer = Trainer(recipe, **data, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
     total_steps = begin(trainer, folder, args)
-    return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))
+    diagnosis = Diagnosis(trainer, digits=args.data is None, held_out=held_out)
+    return finish(trainer, folder, total_steps, args, diagnosis)
 
 
 if __name__ == "__main__":

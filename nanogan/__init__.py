@@ -9,6 +9,7 @@ from .commands import interrupt as interrupt  # first, so that Ctrl-C from here 
 # isort: split
 
 from .adversarial import Hinge, Relativistic, Wasserstein, pair_generator_gradients
+from .augment import Brightness, Contrast, Cutout, Translation
 from .backend import NUMPY, Array
 from .backends import get_backend
 from .conditional import ConditionalBatchNorm, Embedding, Projection
@@ -38,10 +39,13 @@ __all__ = [
     "Array",
     "BCEWithLogits",
     "BatchNorm",
+    "Brightness",
     "ConditionalBatchNorm",
+    "Contrast",
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropy",
+    "Cutout",
     "Dropout",
     "Embedding",
     "FanIn",
@@ -67,6 +71,7 @@ __all__ = [
     "Skip",
     "SpectralNorm",
     "Tanh",
+    "Translation",
     "Uniform",
     "Upsample",
     "Wasserstein",

@@ -11,9 +11,12 @@ import textbook
 
 from nanogan import (
     BatchNorm,
+    Brightness,
     ConditionalBatchNorm,
+    Contrast,
     Conv2d,
     ConvTranspose2d,
+    Cutout,
     Dropout,
     Embedding,
     Flatten,
@@ -32,6 +35,7 @@ from nanogan import (
     Skip,
     SpectralNorm,
     Tanh,
+    Translation,
     Upsample,
 )
 from nanogan.backend import Array, Backend, Shape
@@ -190,4 +194,10 @@ LAYER_CASES = [
         textbook.in_order(textbook.linear, textbook.reshape, textbook.conditional_batch_norm),
         least=2,
     ),
+    LayerCase("Brightness", Brightness(0.5), (3, 2, 2), textbook.brightness),
+    LayerCase("Contrast", Contrast(0.5), (3, 4, 2), textbook.contrast),
+    LayerCase("Translation", Translation(0.3), (6, 4, 2), textbook.translation),
+    LayerCase("Translation in one direction", Translation(0.25, fill=-1.0), (4, 1, 1), textbook.translation),
+    LayerCase("Cutout", Cutout(0.5), (4, 5, 2), textbook.cutout),
+    LayerCase("Cutout, an odd size", Cutout(0.6, fill=-1.0), (5, 4, 1), textbook.cutout),
 ]

@@ -16,7 +16,7 @@ PACKAGE = Path(nanogan.__file__).parent
 FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 BOOK = "numerics initializers layer layers reshape conv norm conditional network losses optim gan interop".split()
-BOOK += ["adversarial", "penalties", "spectral"]
+BOOK += ["adversarial", "penalties", "spectral", "augment"]
 ORDER = [
     "errors",
     "settings",
@@ -32,7 +32,7 @@ ORDER = [
     "metrics",
     "training",
 ]
-ORDER += ["pix2pix", "cyclegan", "explore", "parallel", "gradcheck", "learn", "report", "commands", "__main__"]
+ORDER += ["pix2pix", "cyclegan", "explore", "few", "parallel", "gradcheck", "learn", "report", "commands", "__main__"]
 """A file imports from its own room and from earlier ones. A folder is a room, and so is the book: the files on top."""
 
 

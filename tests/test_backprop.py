@@ -16,9 +16,12 @@ from nanogan import (
     Adam,
     BatchNorm,
     BCEWithLogits,
+    Brightness,
     ConditionalBatchNorm,
+    Contrast,
     Conv2d,
     ConvTranspose2d,
+    Cutout,
     Embedding,
     InstanceNorm,
     Layer,
@@ -30,8 +33,10 @@ from nanogan import (
     Sigmoid,
     SpectralNorm,
     Tanh,
+    Translation,
     zero_centred_penalty,
 )
+from nanogan.augment import Augmentation
 from nanogan.backend import NUMPY, Array, Shape
 
 PAGE = Path(__file__).parent.parent / "docs" / "backprop.md"
@@ -111,6 +116,25 @@ def shifted_case(kernel: int, stride: int) -> Case:
     return given, {"dx": expected["dx"]}
 
 
+def augmentation_case(layer: Augmentation) -> Case:
+    """The numbers come from the same generator, two for each image, uniform in [0, 1); see `textbook.py`."""
+    rng, (N, H, W) = np.random.default_rng(1), (5, 6, 4)
+    network = Network([layer], (H, W, 2), dtype=np.float64, rng=1)
+    x, dy = np.random.default_rng(0).standard_normal((2, N, H, W, 2))
+    y, u = network.forward(x).copy(), rng.random((N, 2))
+    given: Names = {**vars(layer), "x": x, "dy": dy, "H": H, "W": W}
+    if isinstance(layer, (Brightness, Contrast)):
+        tint = layer.most * (2 * u[:, :1, None, None] - 1)
+        given |= {"b": tint, "c": 1 + tint}
+    elif isinstance(layer, Translation):
+        m, k = layer.border((N, H, W))
+        given |= {"d": np.floor(u[:, 0] * (2 * m + 1)) - m, "e": np.floor(u[:, 1] * (2 * k + 1)) - k}
+        given |= {name: given[name].astype(int) for name in "de"}
+    else:
+        given["keep"] = network.layers[0].keep
+    return given, {"y": y, "dx": network.backward_input(dy)}
+
+
 def loss_case() -> Case:
     rng = np.random.default_rng(0)
     x, t = 3 * rng.standard_normal((6, 1)), rng.uniform(0, 1, (6, 1))
@@ -167,6 +191,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "embedding": lambda: layer_case(Embedding(3, 2), (4,)),
     "projection": lambda: layer_case(Projection(4, 3), (4,)),
     "conditional_batch_norm": lambda: layer_case(ConditionalBatchNorm(2, 3, momentum=0.0), (2, 3, 2)),
+    "brightness": lambda: augmentation_case(Brightness()),
+    "contrast": lambda: augmentation_case(Contrast()),
+    "translation": lambda: augmentation_case(Translation(0.3, fill=-1.0)),
+    "cutout": lambda: augmentation_case(Cutout(fill=-1.0)),
     "im2col": lambda: copy_case(back=False),
     "col2im": lambda: copy_case(back=True),
     "convolution": lambda: convolution_case(Conv2d(2, 3, 3, stride=2, padding=1), (6, 4), (6, 4)),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks.quality import conditional, cures, image_to_image, ingredients, ring, style
+from benchmarks.quality import augment, conditional, cures, few, image_to_image, ingredients, ring, style
 from benchmarks.quality import recipes as quality
 from benchmarks.speed import sizes
 
@@ -36,7 +36,7 @@ COMMANDS = {
     for name, text in PAGES.items()
 }
 """In the order in which the reader meets them: later ones use the results of earlier ones."""
-LONG = ("gradcheck", "evaluate", "break", "pytest", "benchmarks")  # each has tests of its own
+LONG = ("gradcheck", "evaluate", "break", "pytest", "benchmarks", "augment.py")  # each has tests of its own
 
 
 def run(command: str, cwd: Path) -> subprocess.CompletedProcess:
@@ -135,8 +135,9 @@ def test_the_crops_are_cut_as_the_page_says(tmp_path, monkeypatch):
 
 TABLES = {ring: "recipes.md", ingredients: "recipes.md", quality: "recipes.md", image_to_image: "image-to-image.md"}
 TABLES |= {cures: "stability.md", conditional: "conditional.md", style: "style.md"}
+TABLES |= {augment: "augment.md", few: "augment.md"}
 NAMES = {ring: "ring", ingredients: "ingredients", quality: "quality", image_to_image: "image_to_image", cures: "cures"}
-NAMES |= {conditional: "conditional", style: "style"}
+NAMES |= {conditional: "conditional", style: "style", augment: "augment", few: "few"}
 
 
 @pytest.mark.parametrize("part", TABLES)
@@ -144,6 +145,11 @@ def test_tables_are_what_their_command_prints(part):
     """From the committed results: python -m benchmarks.quality.ring and so on."""
     results = json.loads((ROOT / "benchmarks" / "results" / f"{NAMES[part]}.json").read_text())
     assert part.table(results["runs" if part is ring else "rows"]) in PAGES[TABLES[part]]
+
+
+def test_every_seed_of_few_pictures_is_what_was_saved():
+    """python -m benchmarks.quality.few --table"""
+    assert few.every_seed(few.load_results()["rows"]) in PAGES["augment.md"]
 
 
 def test_the_times_of_cures_are_what_was_saved():

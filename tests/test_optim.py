@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nanogan import NUMPY, SGD, Adam, InputError
 from nanogan.backend import Array, Backend
-from nanogan.gradcheck.everything import textbook_adam, textbook_sgd
+from nanogan.gradcheck.optimizers import textbook_adam, textbook_sgd
 from nanogan.optim import Optimizer
 
 some_examples = settings(max_examples=20)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from steps import discriminator_step, generator_step
 
+from nanogan.augment import AUGMENTATIONS, augmentations
 from nanogan.backend import NUMPY, Array, Backend
 from nanogan.conv import Conv2d, ConvTranspose2d
 from nanogan.layer import Layer
@@ -61,6 +62,12 @@ SETTINGS = {
     "dropout": Setting(GENERATOR, vanilla([LeakyReLU(), Dropout(0.3)]), BCEWithLogits(), Adam(lr=2e-4)),
     "probabilities": Setting(GENERATOR, [*vanilla([ReLU()]), Sigmoid()], BCE(), Adam(lr=2e-4, weight_decay=0.01)),
     "least squares": Setting(GENERATOR, vanilla([LeakyReLU()]), MSE(), SGD(lr=0.01, momentum=0.5)),
+    "augmented": Setting(
+        GENERATOR,
+        [Reshape((28, 28, 1)), *augmentations(AUGMENTATIONS), Flatten(), *vanilla([LeakyReLU()])],
+        BCEWithLogits(),
+        Adam(lr=2e-4),
+    ),
     "convolutions": Setting(UPWARDS, DOWNWARDS, BCEWithLogits(), Adam(lr=2e-4)),
 }
 

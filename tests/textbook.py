@@ -197,6 +197,52 @@ def conditional_batch_norm(layer: Any, p: Params, x: Host, rng: np.random.Genera
     return y
 
 
+def brightness(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """One number for each image, and one that isn't used."""
+    y = np.zeros(x.shape)
+    for n, (u, _) in enumerate(rng.random((len(x), 2))):
+        y[n] = x[n] + layer.most * (2 * u - 1)
+    return y
+
+
+def contrast(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    y = np.zeros(x.shape)
+    for n, (u, _) in enumerate(rng.random((len(x), 2))):
+        c = 1 + layer.most * (2 * u - 1)
+        y[n] = x[n].mean() + c * (x[n] - x[n].mean())
+    return y
+
+
+def translation(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """y[n, i, j] = x[n, i - d, j - e] where there is such a pixel."""
+    n, height, width, _ = x.shape
+    m, k = (int(layer.ratio * size + 0.5) for size in (height, width))
+    y = np.full(x.shape, layer.fill)
+    for at, (u, v) in enumerate(rng.random((n, 2))):
+        d, e = int(u * (2 * m + 1)) - m, int(v * (2 * k + 1)) - k
+        for i, j in np.ndindex(height, width):
+            if 0 <= i - d < height and 0 <= j - e < width:
+                y[at, i, j] = x[at, i - d, j - e]
+    return y
+
+
+def cutout(layer: Any, p: Params, x: Host, rng: np.random.Generator) -> Host:
+    """As in the authors' code: the first row is chosen such that the centre lies anywhere in the image."""
+    n, height, width, _ = x.shape
+    y = x.astype(np.float64)
+    for at, drawn in enumerate(rng.random((n, 2))):
+        rows, columns = (
+            range(first, first + cut)
+            for u, size in zip(drawn, (height, width), strict=True)
+            for cut in [int(layer.ratio * size + 0.5)]
+            for first in [int(u * (size + 1 - cut % 2)) - cut // 2]
+        )
+        for i, j in np.ndindex(height, width):
+            if i in rows and j in columns:
+                y[at, i, j] = layer.fill
+    return y
+
+
 def in_order(*forms: Any) -> Any:
     """The textbook form of a Sequential, from those of its layers."""
 

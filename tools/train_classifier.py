@@ -22,6 +22,7 @@ from nanogan.metrics.classifier import (
     WEIGHTS,
     feature_network,
     load_feature_network,
+    moved,
     predict,
     save_weights,
     train_classifier,
@@ -42,7 +43,7 @@ def main() -> None:
     print(f"{network.param_count:,} parameters")
     start = time.perf_counter()
     images, labels = images[: args.images], labels[: args.images]
-    train_classifier(network, images, labels, epochs=args.epochs, lr=2e-3, rng=rng, shift=2, log=print)
+    train_classifier(network, images, labels, epochs=args.epochs, lr=2e-3, rng=rng, change=moved, log=print)
     print(f"trained in {time.perf_counter() - start:.0f} s")
     sha256 = save_weights(network, args.out)
     accuracy = (predict(load_feature_network(args.out, sha256), test) == test_labels).mean()

@@ -78,7 +78,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=positive_int, default=5, help="runs for each row of the ring (default: 5)")
     parser.add_argument("--grid-seeds", type=positive_int, default=2, help="the same for the grid (default: 2)")
     parser.add_argument("--setting", default="small", help="of the example: small (default), penalties or published")
-    parser.add_argument("--mixture", nargs="+", default=["ring", "grid"], choices=("ring", "grid"), help="default: both")
+    parser.add_argument(
+        "--mixture", nargs="+", default=["ring", "grid"], choices=("ring", "grid"), help="default: both"
+    )
     parser.add_argument("--packing", type=int, nargs="+", default=[1, 2, 4], help="which rows (default: 1 2 4)")
     parser.add_argument("--steps", type=positive_int, help="training steps (default: the example's)")
     parser.add_argument("--resume", action="store_true", help="keep the runs that the file has already")

@@ -35,6 +35,7 @@ OWN: dict[str, Callable[[str], Any]] = {
     "noise_size": positive_int,
     "weight_average": decay,
     "conditional": switch,
+    "images": positive_int,
     **CURES,
 }
 """The arguments of this command alone, and what checks each."""
@@ -88,6 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=True,
         help="learn the labels of the data, so that one can ask for a class; without --recipe: recipe conditional",
     )
+    parser.add_argument(
+        "--images", type=positive_int, metavar="N", help="train on N images only, spread evenly over the data"
+    )
     add_cures(parser)
     data = "a folder of pictures or IDX files, or a .npy, .npz or .csv file (default: MNIST, which is included)"
     add_training_arguments(parser, data=data, out="runs/RECIPE")
@@ -100,10 +104,11 @@ def run(args: argparse.Namespace) -> int:
 
     backend = get_backend(args.backend, graphs=not args.no_graph)
     folder = chosen(args)
-    recipe, data = load(args, folder)
+    recipe, data, held_out = load(args, folder)
     trainer = Trainer(recipe, **data, seed=args.seed, batch_size=args.batch_size, backend=backend, dtype=args.dtype)
     total_steps = begin(trainer, folder, args)
-    return finish(trainer, folder, total_steps, args, Diagnosis(trainer, digits=args.data is None))
+    diagnosis = Diagnosis(trainer, digits=args.data is None, held_out=held_out)
+    return finish(trainer, folder, total_steps, args, diagnosis)
 
 
 def chosen(args: argparse.Namespace) -> RunFolder:
@@ -157,11 +162,11 @@ def recipe_for(args: argparse.Namespace, image_shape: Shape, class_names: Sequen
     return cured(get_recipe(args.recipe, image_shape, class_names=class_names, **changes), **chosen_cures(args))
 
 
-def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, dict[str, Array]]:
-    """The recipe, made for the shape of the images, and what to train on, MNIST or --data: images, and their labels if
-    the recipe is conditional."""
+def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, dict[str, Array], dict[str, Array]]:
+    """The recipe, made for the shape of the images; what to train on, MNIST or --data: images, and their labels if the
+    recipe is conditional; and as much that is held out."""
     from ..data.images import MNIST_FOLDER, read_images
-    from .data import announce, expect_apart, options
+    from .data import announce, expect_apart, options, parts
 
     expect_apart(args.data, folder.path)
 
@@ -175,14 +180,15 @@ def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, dict[str,
     args.size, _, args.channels = found.shape
     recipe = recipe_for(args, found.shape)
     if not args.conditional and recipe.class_names is None:
-        return recipe, {"images": found.scaled(recipe.pixels, args.dtype)}
+        return recipe, *parts(args, {"images": found.scaled(recipe.pixels, args.dtype)}, recipe.pixels)
     if found.labels is None or found.class_names is None:
         raise InputError(
             f"{args.data}: no labels found, and a conditional run needs them: a folder per class, or labels beside the "
             "images of an IDX, .npz or .csv file; else leave out --conditional, or choose another --recipe"
         )
     recipe = recipe_for(args, found.shape, found.class_names)
-    return recipe, {"images": found.scaled(recipe.pixels, args.dtype), "labels": found.labels}
+    data = {"images": found.scaled(recipe.pixels, args.dtype), "labels": found.labels}
+    return recipe, *parts(args, data, recipe.pixels)
 
 
 def size_for(args: argparse.Namespace, natural: Shape) -> int:

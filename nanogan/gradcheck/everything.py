@@ -7,17 +7,17 @@ The tables name every layer, loss and optimizer; the GANs are the recipes. A lay
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .. import plain
 from ..adversarial import Hinge, Relativistic, Wasserstein
+from ..augment import AUGMENTATIONS, Brightness, Contrast, Cutout, Translation
 from ..backend import NUMPY, Array, Shape
 from ..conditional import ConditionalBatchNorm, Embedding, Projection
 from ..conv import Conv2d, ConvTranspose2d
@@ -28,14 +28,15 @@ from ..layers import Dropout, LeakyReLU, Linear, Maxout, ReLU, Sigmoid, Tanh
 from ..losses import BCE, L1, MSE, BCEWithLogits, CrossEntropy, Loss
 from ..network import Network, Sequential, Skip
 from ..norm import BatchNorm, InstanceNorm
-from ..optim import SGD, Adam, Optimizer
+from ..recipes.cures import cured
 from ..recipes.mnist import RECIPES, default_width, get_recipe
 from ..recipes.recipe import Recipe
 from ..reshape import Flatten, Pack, Reshape, Upsample
 from ..spectral import SpectralNorm
 from .checks import BATCH, check_layer, check_loss, check_step
-from .derivative import Derivative, Report, Row
+from .derivative import Report, Row
 from .objective import check_objective
+from .optimizers import OPTIMIZERS, check_optimizer
 from .second_order import prove_pairs, prove_penalties, tangent_reports
 from .translators import IMAGE_TO_IMAGE, UNPAIRED, prove_image_to_image, prove_unpaired
 
@@ -63,6 +64,10 @@ LAYERS: tuple[tuple[Layer, Shape], ...] = (
     (ConditionalBatchNorm(2, 4), (3, 2, 2)),
     (SpectralNorm(Linear(5, 4)), (5,)),
     (SpectralNorm(Conv2d(2, 3, 3, stride=2, bias=False)), (5, 5, 2)),
+    (Brightness(), (3, 2, 2)),
+    (Contrast(), (3, 2, 2)),
+    (Translation(0.3), (6, 5, 2)),
+    (Cutout(), (6, 5, 2)),
     (Skip([Linear(4, 3), Tanh()]), (4,)),
     (Sequential([Linear(5, 4), Tanh(), Linear(4, 3)]), (5,)),
 )
@@ -120,65 +125,15 @@ def prove_recipe(recipe: Recipe, *, batch: int = BATCH, count: int = 8, seed: in
     ]
 
 
-# ---- optimizers
-
-Textbook = Callable[[Any, Array, Array], Array]
-"""From an optimizer's settings, first values (numbers,) and gradients (steps, numbers): the values after every step."""
-
-
-def textbook_sgd(o: Any, start: Array, gradients: Array) -> Array:
-    """v <- momentum v + g, p <- p - lr v; g with weight_decay p added"""
-    p, v, path = start, np.zeros_like(start), []
-    for gradient in gradients:
-        v = o.momentum * v + gradient + o.weight_decay * p
-        p = p - o.lr * v
-        path.append(p)
-    return np.array(path)
-
-
-def textbook_adam(o: Any, start: Array, gradients: Array) -> Array:
-    """Adam as `plain.py` has it, line by line from the paper; g with weight_decay p added"""
-    p, g, path = start.copy(), np.zeros_like(start), []
-    player: Any = SimpleNamespace(params=[p], grads=[g])
-    beta1, beta2 = o.betas
-    adam = plain.Adam(player, o.lr, beta1, beta2, o.eps)
-    for gradient in gradients:
-        g[...] = gradient + o.weight_decay * p
-        adam.step()
-        path.append(p.copy())
-    return np.array(path)
-
-
-OPTIMIZERS: tuple[tuple[Optimizer, Textbook], ...] = (
-    (SGD(lr=0.1), textbook_sgd),
-    (SGD(lr=0.1, momentum=0.9, weight_decay=0.01), textbook_sgd),
-    (Adam(lr=0.01), textbook_adam),
-    (Adam(lr=0.01, betas=(0.5, 0.999), weight_decay=0.01), textbook_adam),
-)
-
-
-def check_optimizer(optimizer: Optimizer, textbook: Textbook, *, numbers: int = 5, steps: int = 20) -> Report:
-    """Compare every movement of an optimizer, given as a description, with its textbook form.
-
-    The gradients are random, of sizes from 1e-3 to 10.
+def prove_augmented() -> Iterator[Report]:
+    """Both steps, and D's with penalties, where D sees changed images: real and fake ones in one batch (`vanilla`), or
+    one after the other, and with labels (`conditional`).
     """
-    rng = np.random.default_rng(0)
-    start = rng.standard_normal(numbers)
-    gradients = rng.standard_normal((steps, numbers)) * np.logspace(-3, 1, numbers)
-    network = SimpleNamespace(backend=NUMPY, params=start.copy(), grads=np.empty(numbers))
-    attached = optimizer.bind(network)
-    path = [start]
-    for g in gradients:
-        network.grads[...] = g
-        attached.step()
-        path.append(network.params.copy())
-    expected = [start, *textbook(optimizer, start, gradients)]
-    derivatives = [
-        Derivative(f"step {t + 1}, number {i}", float(moved), float(wanted))
-        for t, row in enumerate(zip(np.diff(path, axis=0), np.diff(expected, axis=0), strict=True))
-        for i, (moved, wanted) in enumerate(zip(*row, strict=True))
-    ]
-    return Report(repr(optimizer), [Row("movement", len(derivatives), derivatives)])
+    for name in ("vanilla", "conditional"):
+        narrow = get_recipe(name, width=default_width(name) // 4)
+        recipe = replace(cured(narrow, augment=AUGMENTATIONS), name=f"{name}, augmented")
+        yield from prove_recipe(recipe)
+        yield prove_penalties(recipe)
 
 
 # ---- a layer of one's own
@@ -252,6 +207,7 @@ def every_report() -> Iterator[Report]:
         yield check_objective(recipe)
         narrow = get_recipe(recipe.name, width=default_width(recipe.name) // 4)  # the same formulas, sooner
         yield prove_penalties(narrow)
+    yield from prove_augmented()
     yield from prove_pairs()
     for translator in IMAGE_TO_IMAGE:
         yield from prove_image_to_image(translator)

@@ -150,7 +150,7 @@ def save_losses(
     for axes in (losses, outputs):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
-    _save(path, figure)
+    save_figure(path, figure)
 
 
 def _draw_equilibrium(losses: Any, outputs: Any, at: Equilibrium) -> None:
@@ -181,7 +181,7 @@ def save_image_to_image(path: str | Path, rows: Sequence[dict[str, Any]]) -> Non
         axes.set(title=title, xlabel="epoch")
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
-    _save(path, figure)
+    save_figure(path, figure)
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -212,9 +212,10 @@ def _any_environment() -> Iterator[None]:
             os.environ["MPLBACKEND"] = named
 
 
-def _save(path: str | Path, figure: Any) -> None:
+def save_figure(path: str | Path, figure: Any, dpi: int = 110) -> None:
+    """Write a figure of `new_figure` as PNG."""
     content = io.BytesIO()
-    figure.savefig(content, dpi=110, format="png")
+    figure.savefig(content, dpi=dpi, format="png")
     _write(path, content.getvalue())
 
 
@@ -235,9 +236,7 @@ def save_scenes(path: str | Path, scenes: Sequence[Scene], centres: Array, radiu
     figure = new_figure(2.5 * len(scenes), 2.78)
     for axes, scene in zip(figure.subplots(1, len(scenes), squeeze=False)[0], scenes, strict=True):
         _draw_scene(axes, scene, centres, radius)
-    content = io.BytesIO()
-    figure.savefig(content, dpi=120, format="png")
-    _write(path, content.getvalue())
+    save_figure(path, figure, dpi=120)
 
 
 def _draw_scene(axes: Any, scene: Scene, centres: Array, radius: float) -> None:

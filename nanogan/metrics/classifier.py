@@ -54,13 +54,13 @@ def train_classifier(
     lr: float,
     rng: np.random.Generator | int,
     batch: int = 100,
-    shift: int = 0,
+    change: Callable[[Array, np.random.Generator], Array] | None = None,
     log: Callable[[str], None] | None = None,
 ) -> None:
     """Train `network` by cross-entropy: Adam, its step size falling from lr to 0 along half a cosine.
 
-    images: (N, ...) like the network's input; labels: (N,) integers. Each image is moved by up to `shift` pixels, anew
-    every time. A partial last batch is dropped. log: gets one line an epoch.
+    images: (N, ...) like the network's input; labels: (N,) integers. change: what each batch goes through, anew every
+    time, such as `moved`. A partial last batch is dropped. log: gets one line an epoch.
     """
     n_classes, rng = network.shape[0], generator(rng)
     if len(labels) != len(images) or len(images) < batch or not 0 <= labels.min() <= labels.max() < n_classes:
@@ -75,7 +75,7 @@ def train_classifier(
         order = rng.permutation(len(images))
         for start in range(0, len(images) - batch + 1, batch):
             rows = order[start : start + batch]
-            x = network.backend.asarray(_moved(images[rows], shift, rng))
+            x = network.backend.asarray(change(images[rows], rng) if change else images[rows])
             t = network.backend.asarray(labels[rows])
             logits = network.forward(x)
             total += float(loss.forward(logits, t))
@@ -86,10 +86,8 @@ def train_classifier(
             log(f"epoch {epoch + 1} of {epochs}: loss {total / (len(images) // batch):.4f}")
 
 
-def _moved(images: Array, shift: int, rng: np.random.Generator) -> Array:
+def moved(images: Array, rng: np.random.Generator, shift: int = 2) -> Array:
     """Images (N, H, W, C), each moved by -shift ... shift whole pixels along both axes; zeros move in."""
-    if shift == 0:
-        return images
     n, height, width, _ = images.shape
     dy, dx = rng.integers(0, 2 * shift + 1, size=(2, n))
     padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)))

@@ -1,4 +1,5 @@
-"""What is known to steady a GAN, applied to any recipe: another loss, gradient penalties, spectral normalisation.
+"""What is known to steady a GAN, applied to any recipe: another loss, gradient penalties, spectral normalisation,
+augmentation of what D sees.
 
 `docs/stability.md` has what each was measured to do. A recipe that is cured stays the published one in all else, but
 for two things that the cures rule out: a discriminator that judges by logits has no last Sigmoid, and one with a
@@ -13,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..adversarial import Hinge, Relativistic, Wasserstein
+from ..augment import Augmentation, augmentations
 from ..errors import InputError
 from ..layer import Layer
 from ..layers import Sigmoid
@@ -40,11 +42,13 @@ def cured(
     gradient_penalty: float | None = None,
     spectral_norm: bool | None = None,
     d_lr: float | None = None,
+    augment: Sequence[str] | None = None,
 ) -> Recipe:
     """The recipe with these cures; None leaves what it has.
 
     loss: one of LOSSES. r1, r2, gradient_penalty: see `Recipe`. spectral_norm: of every layer of D that has weights W.
-    d_lr: D's own learning rate. Raises InputError, with what to do, if the recipe can't have them.
+    d_lr: D's own learning rate. augment: what D's images go through first, some of AUGMENTATIONS; () takes all away.
+    Raises InputError, with what to do, if the recipe can't have them.
     """
     weights = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
     weights = {name: weight for name, weight in weights.items() if weight is not None}
@@ -62,6 +66,9 @@ def cured(
         D = tuple(SpectralNorm(layer) if has_matrix(layer) else layer for layer in D)
     if loss == "wasserstein" and not (penalised or spectral_norm):
         raise InputError("the Wasserstein loss only makes D steeper: add --gradient-penalty 10 or --spectral-norm")
+    if augment is not None:
+        kept = tuple(layer for layer in D if not isinstance(layer, Augmentation))
+        D = (*augmentations(augment, recipe.pixels), *kept)
     if d_lr is not None:
         changes["d_optimizer"] = replace(recipe.d_optimizer or recipe.optimizer, lr=d_lr)
     return replace(recipe, discriminator=D, **changes) if changes or D is not recipe.discriminator else recipe

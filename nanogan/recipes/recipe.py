@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from .. import adversarial, conditional, conv, initializers, layers, losses, norm, optim, reshape, spectral
+from .. import adversarial, augment, conditional, conv, initializers, layers, losses, norm, optim, reshape, spectral
 from ..backend import Array, Shape
 from ..errors import InputError
 from ..layer import Layer
@@ -239,7 +239,19 @@ def own_classes(value: Any) -> dict[str, type]:
 
 RECIPE_CLASSES: dict[str, Any] = {
     name: cls
-    for module in (initializers, layers, reshape, conv, norm, conditional, spectral, losses, adversarial, optim)
+    for module in (
+        initializers,
+        layers,
+        reshape,
+        conv,
+        norm,
+        conditional,
+        spectral,
+        augment,
+        losses,
+        adversarial,
+        optim,
+    )
     for name, cls in vars(module).items()
     if dataclasses.is_dataclass(cls)
 } | {cls.__name__: cls for cls in (Recipe, Schedule, ImageToImage, Unpaired, Sequential, Skip)}

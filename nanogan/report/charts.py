@@ -12,7 +12,7 @@ from ..io.charts import Chart, Line
 from ..io.plots import Equilibrium, equilibrium
 from ..losses import BCE, BCEWithLogits
 from ..recipes.recipe import Recipe
-from ..training.health import OPINIONS
+from ..training.health import HELD_OUT, OPINIONS
 from .run import Run
 
 BINS = 20
@@ -73,6 +73,13 @@ def _opinions(run: Run, epochs: Sequence[float], level: Equilibrium | None) -> C
         text = (
             "What the discriminator says of 256 images of each kind after each epoch: the median, and the middle 80 %."
         )
+        if run.has(*HELD_OUT):
+            low, mid, high = (run.column(name) for name in HELD_OUT)
+            lines.append(Line("D(x), held out", mid, (low, high)))
+            text += (
+                " Held-out images are real ones that it has never seen: if it says less of them than of the real ones "
+                "that it trains on, it knows those by heart; --augment keeps it from that."
+            )
     else:
         lines = [Line("D(x), real", run.column("d_real")), Line("D(G(z)), generated", run.column("d_fake"))]
         text = "What the discriminator says: the means over each epoch."

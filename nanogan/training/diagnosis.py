@@ -8,7 +8,7 @@ figures of `health.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -53,12 +53,14 @@ class Diagnosis:
 
     trainer: loaded already, if it is to continue a run, so that what was said in it isn't said again.
     digits: whether the images are MNIST's, or like them. The classifier that counts digits knows nothing else.
+    held_out: "images" and perhaps "labels", as the trainer was given, that it isn't trained on: D is asked about them,
+    64 at a time, to see whether it knows the others by heart. Fewer than 64 are left out.
 
     Nothing here changes the run: samples come from noise of their own, drawn in evaluation mode, and the gradient is
     what the generator's last step has left. What was warned of isn't saved, as the rows tell.
     """
 
-    def __init__(self, trainer: Trainer, *, digits: bool) -> None:
+    def __init__(self, trainer: Trainer, *, digits: bool, held_out: Mapping[str, Array] | None = None) -> None:
         recipe = trainer.recipe
         self.trainer, self.digits = trainer, digits and recipe.image_shape == (28, 28, 1)
         images = trainer.on_device["images"]
@@ -68,6 +70,7 @@ class Diagnosis:
         self.noise = [recipe.draw_noise(rng, np.empty_like(like)) for _ in range(SAMPLES // FIXED_NOISE)]
         looked_at = rng.integers(trainer.count, size=(len(self.noise), FIXED_NOISE))
         self.looked_at = [trainer.backend.asarray(rows) for rows in looked_at]
+        self.held_out = list(batches_of(trainer, held_out or {}))
         self.moves = health.Moves({"G": trainer.G, "D": trainer.D})
         self.warned = {name for n in range(len(trainer.rows)) for name in self._found(n + 1)}
 
@@ -88,7 +91,9 @@ class Diagnosis:
         return found
 
     def _opinions(self) -> dict[str, float]:
-        """D on `SAMPLES` training images, and on as many by G itself, not by the average of its weights."""
+        """D on `SAMPLES` training images, on as many by G itself, not by the average of its weights, and on held-out
+        ones: in evaluation mode, in which nothing is augmented.
+        """
         trainer = self.trainer
         images, labels, on_device = (
             trainer.on_device["images"],
@@ -100,7 +105,10 @@ class Diagnosis:
         fakes = ((trainer.G.forward(on_device(z), training=False, labels=asked), asked) for z in self.noise)
         said_of_real = health.opinions(trainer.D, trainer.loss, reals)
         said_of_fake = health.opinions(trainer.D, trainer.loss, fakes)
-        return health.quantiles("d_real", said_of_real) | health.quantiles("d_fake", said_of_fake)
+        found = health.quantiles("d_real", said_of_real) | health.quantiles("d_fake", said_of_fake)
+        if self.held_out:
+            found |= health.quantiles("d_held_out", health.opinions(trainer.D, trainer.loss, self.held_out))
+        return found
 
     def warn(self) -> None:
         """Say on stderr what the last row shows. Each rule speaks once in a run."""
@@ -119,6 +127,15 @@ class Diagnosis:
 
 
 # ---- figures
+
+
+def batches_of(trainer: Trainer, data: Mapping[str, Array]) -> Iterator[tuple[Array, Array | None]]:
+    """Images and their labels, if the recipe uses them, on the trainer's device, 64 at a time; a rest is left out."""
+    images, labels = data.get("images", ()), data.get("labels")
+    for start in range(0, len(images) - FIXED_NOISE + 1, FIXED_NOISE):
+        rows, on_device = slice(start, start + FIXED_NOISE), trainer.backend.asarray
+        of_rows = None if trainer.labels is None or labels is None else on_device(labels[rows].astype(np.int64))
+        yield on_device(images[rows].astype(trainer.dtype)), of_rows
 
 
 def digit_figures(images: Array) -> dict[str, float]:

@@ -24,7 +24,7 @@ from ..penalties import between, one_centred_penalty, zero_centred_penalty
 from ..recipes.recipe import ImageToImage, Recipe, Unpaired
 from . import log
 from .ema import MovingAverage
-from .health import OPINIONS, move_columns
+from .health import HELD_OUT, OPINIONS, move_columns
 from .trainer import BaseTrainer, together
 
 FIXED_NOISE = 64
@@ -64,7 +64,8 @@ class Trainer(BaseTrainer):
         options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "backend": backend, "dtype": dtype}
         G, D = (recipe.generator, recipe.input_shape), (recipe.discriminator, recipe.image_shape)
         super().__init__(recipe, {"G": G, "D": D}, {"images": images}, labels=self.labels, **options)
-        self.columns = (*log.COLUMNS, *log.DIAGNOSED, *OPINIONS, *move_columns({"G": self.G, "D": self.D}))
+        moves = move_columns({"G": self.G, "D": self.D})
+        self.columns = (*log.COLUMNS, *log.DIAGNOSED, *OPINIONS, *HELD_OUT, *moves)
         (low, high), slack = recipe.pixels, 1e-5 * (recipe.pixels[1] - recipe.pixels[0])  # for rounding errors
         if images.min() < low - slack or images.max() > high + slack:
             raise InputError(

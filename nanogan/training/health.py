@@ -20,6 +20,8 @@ from ..network import Network
 QUANTILES = {"low": 0.1, "mid": 0.5, "high": 0.9}
 OPINIONS = tuple(f"{of}_{name}" for of in ("d_real", "d_fake") for name in QUANTILES)
 """Columns of the log: the 10 %, 50 % and 90 % quantiles of D(x), and of D(G(z))."""
+HELD_OUT = tuple(f"d_held_out_{name}" for name in QUANTILES)
+"""The same of images that aren't trained on. Where D says less of them, it knows its training images by heart."""
 
 
 def opinions(D: Network, loss: Loss, batches: Iterable[tuple[Array, Array | None]]) -> Array:
@@ -32,7 +34,7 @@ def opinions(D: Network, loss: Loss, batches: Iterable[tuple[Array, Array | None
 
 
 def quantiles(of: str, said: Array) -> dict[str, float]:
-    """The columns of OPINIONS that begin with `of`."""
+    """The columns of OPINIONS or HELD_OUT that begin with `of`."""
     values = np.quantile(said.astype(np.float64), list(QUANTILES.values()))
     return {f"{of}_{name}": float(value) for name, value in zip(QUANTILES, values, strict=True)}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from running import ROOT, run
 
+from nanogan import Cutout, Translation
 from nanogan.adversarial import Relativistic
 from nanogan.training.trained import load_generator
 
@@ -23,14 +24,17 @@ def folder(tmp_path):
 
 def test_cures_are_kept_and_taken_up_again(folder):
     given = ("--recipe", "course", "--width", 8, "--loss", "relativistic", "--r1", 10, "--r2", 5, "--d-lr", 0.001)
-    done = run(EXAMPLE, *given, "--spectral-norm", "--data", "d.npy", "--steps", 2, *SHORT, cwd=folder)
+    more = ("--spectral-norm", "--augment", "translation", "cutout")
+    done = run(EXAMPLE, *given, *more, "--data", "d.npy", "--steps", 2, *SHORT, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "course: D is without its last Sigmoid, and judges by logits\n" in done.stdout
     config = json.loads((folder / "run" / "config.json").read_text())
     assert [config[name] for name in ("loss", "r1", "r2", "gradient_penalty", "spectral_norm", "d_lr")] == [
         *("relativistic", 10, 5, None, True, 0.001)
     ]
+    assert config["augment"] == "translation cutout"
     _, recipe = load_generator(folder / "run" / "checkpoint.npz")
+    assert recipe.discriminator[:2] == (Translation(fill=-1.0), Cutout(fill=-1.0))
     assert (recipe.loss, recipe.r1, recipe.r2) == (Relativistic(), 10, 5)
     assert recipe.d_optimizer is not None and recipe.d_optimizer.lr == 0.001 and recipe.optimizer.lr == 0.0002
 
@@ -38,6 +42,7 @@ def test_cures_are_kept_and_taken_up_again(folder):
     assert done.returncode == 0, done.stderr
     for change, message in (
         (("--r1", 3), "was trained with r1 10.0, not 3.0;"),
+        (("--augment",), "was trained with discriminator with layer 1 Cutout("),
         (("--loss", "hinge"), "was trained with loss Relativistic(reduction='mean'), not Hinge(reduction='mean');"),
     ):
         done = run(EXAMPLE, "--resume", "--steps", 6, "--out", "run", *change, cwd=folder)
@@ -54,6 +59,7 @@ def test_cures_are_kept_and_taken_up_again(folder):
         (("--loss", "mse"), "'mse' is not one of bce, relativistic, hinge, wasserstein, least-squares"),
         (("--r1", "-1"), "'-1' is not a number of at least 0"),
         (("--r2", "inf"), "'inf' is not a number of at least 0"),
+        (("--augment", "flip"), "'flip' is not one of brightness, contrast, translation, cutout, all, none"),
         (("--d-lr", "0"), "'0' is not a number above 0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -17,7 +17,8 @@ from nanogan import (
     Network,
 )
 from nanogan.backend import Array
-from nanogan.gradcheck.everything import LAYERS, LOSSES, check_optimizer, prove_recipe, run, textbook_adam, textbook_sgd
+from nanogan.gradcheck.everything import LAYERS, LOSSES, prove_augmented, prove_recipe, run
+from nanogan.gradcheck.optimizers import check_optimizer, textbook_adam, textbook_sgd
 from nanogan.losses import Loss
 from nanogan.recipes.mnist import RECIPES
 from nanogan.recipes.recipe import Recipe
@@ -30,6 +31,13 @@ def test_both_steps_of_every_recipe_are_proved(recipe: Recipe) -> None:
     for report in prove_recipe(replace(recipe, real_label=0.9), count=2):
         assert report.passed, report
         assert all(row.checked for row in report.rows), report
+
+
+def test_both_steps_are_proved_where_d_sees_changed_images() -> None:
+    reports = list(prove_augmented())
+    assert len(reports) == 6
+    for report in reports:
+        assert report.passed and all(row.checked for row in report.rows), report
 
 
 # ---- optimizers

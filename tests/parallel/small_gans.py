@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nanogan.augment import AUGMENTATIONS
 from nanogan.conv import Conv2d, ConvTranspose2d
 from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU, Tanh
 from nanogan.norm import BatchNorm
@@ -14,6 +15,7 @@ from nanogan.pix2pix.networks import unet
 from nanogan.pix2pix.pairs import Pairs
 from nanogan.pix2pix.trainer import ImageToImageTrainer
 from nanogan.recipes.conditional import with_classes
+from nanogan.recipes.cures import cured
 from nanogan.recipes.mnist import get_recipe
 from nanogan.recipes.recipe import ImageToImage, Recipe
 from nanogan.reshape import Flatten, Pack, Reshape
@@ -57,10 +59,11 @@ PACKED = replace(
     mean_of_terms=True,
 )
 OF_CLASSES = replace(with_classes(NORMED, "abc"), name="of classes")
+AUGMENTED = replace(cured(DENSE, augment=AUGMENTATIONS), name="augmented")
 UNET = replace(unet((12, 12, 1), (12, 12, 1), width=4), batch_size=BATCH)
 
 RECIPES: dict[str, Recipe | ImageToImage] = {
-    recipe.name: recipe for recipe in (DENSE, NORMED, DROPPED, PACKED, OF_CLASSES, UNET)
+    recipe.name: recipe for recipe in (DENSE, NORMED, DROPPED, PACKED, OF_CLASSES, AUGMENTED, UNET)
 }
 
 

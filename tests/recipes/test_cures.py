@@ -9,7 +9,23 @@ import numpy as np
 import pytest
 from tiny import IMAGES, TINY, tiny_trainer
 
-from nanogan import Adam, BatchNorm, BCEWithLogits, InputError, LeakyReLU, Linear, Relativistic, Sigmoid, Tanh
+from nanogan import (
+    Adam,
+    BatchNorm,
+    BCEWithLogits,
+    Brightness,
+    Contrast,
+    Cutout,
+    InputError,
+    LeakyReLU,
+    Linear,
+    Relativistic,
+    Sigmoid,
+    Tanh,
+    Translation,
+)
+from nanogan.augment import AUGMENTATIONS
+from nanogan.commands.cures import AUGMENTATIONS as TYPED_AUGMENTATIONS
 from nanogan.commands.cures import CURES
 from nanogan.commands.cures import LOSSES as TYPED
 from nanogan.recipes import RECIPES, describe, restore
@@ -31,10 +47,12 @@ def test_no_cure_leaves_a_recipe_as_it_was_published(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_takes_every_cure(name: str) -> None:
     """Also written down and read again, as a checkpoint does."""
-    recipe = cured(RECIPES[name], loss="relativistic", r1=1, r2=2, gradient_penalty=3, spectral_norm=True, d_lr=1e-3)
+    cures: dict[str, Any] = {"loss": "relativistic", "r1": 1, "r2": 2, "gradient_penalty": 3, "spectral_norm": True}
+    recipe = cured(RECIPES[name], **cures, d_lr=1e-3, augment=AUGMENTATIONS)
     assert (recipe.r1, recipe.r2, recipe.gradient_penalty, recipe.loss) == (1, 2, 3, Relativistic())
     assert recipe.optimizer == RECIPES[name].optimizer and recipe.d_optimizer == replace(recipe.optimizer, lr=1e-3)
     kinds = {type(layer) for layer in recipe.discriminator}
+    assert [type(layer) for layer in recipe.discriminator[:4]] == [Brightness, Contrast, Translation, Cutout]
     assert SpectralNorm in kinds and not kinds & {Linear, Sigmoid, BatchNorm}
     assert recipe.generator == RECIPES[name].generator
     assert restore(describe(recipe)) == recipe
@@ -62,6 +80,17 @@ def test_a_penalty_takes_batch_norm_and_gives_the_layer_before_it_a_bias() -> No
     assert left_out(dcgan, cured(dcgan, loss="relativistic")) == "", "a loss alone needs no such change"
 
 
+def test_what_d_sees_is_changed_in_units_of_the_pixels() -> None:
+    course, keras = RECIPES["course"], RECIPES["keras"]
+    assert changed(course, cured(course, augment=["cutout"])) == {"discriminator"}
+    assert cured(course, augment=["cutout", "brightness"]).discriminator[:2] == (Brightness(0.5), Cutout(fill=-1.0))
+    assert cured(keras, augment=["cutout", "brightness"]).discriminator[:2] == (Brightness(0.25), Cutout(fill=0.0))
+    augmented = cured(course, augment=AUGMENTATIONS)
+    assert cured(augmented, augment=["contrast"]).discriminator == (Contrast(), *course.discriminator)
+    assert cured(augmented, augment=[]) == course and cured(augmented, loss=None) is augmented
+    assert left_out(course, augmented) == ""
+
+
 def test_a_loss_of_pairs_has_one_term() -> None:
     assert RECIPES["keras"].mean_of_terms
     assert not cured(RECIPES["keras"], loss="relativistic").mean_of_terms
@@ -72,6 +101,11 @@ def test_what_makes_no_sense_is_refused() -> None:
     for cures, message in (
         ({"loss": "wasserstein"}, "only makes D steeper: add --gradient-penalty 10 or --spectral-norm"),
         ({"loss": "mse"}, "loss 'mse' is unknown: choose one of bce, relativistic"),
+        (
+            {"augment": ["flip"]},
+            "augmentation 'flip' is unknown: choose among brightness, contrast, translation, cutout",
+        ),
+        ({"augment": "cutout"}, "augmentation 'c' is unknown"),
         ({"r1": -1}, "r1, r2 and gradient_penalty must be at least 0"),
         ({"r2": float("nan")}, "Recipe: r2 must be a finite number"),
     ):
@@ -83,14 +117,14 @@ def test_what_makes_no_sense_is_refused() -> None:
 
 
 def test_the_options_are_the_cures() -> None:
-    assert tuple(LOSSES) == TYPED
+    assert tuple(LOSSES) == TYPED and AUGMENTATIONS == TYPED_AUGMENTATIONS
 
 
 FULL: dict[str, Any] = {"loss": "relativistic", "r1": 1, "r2": 2, "gradient_penalty": 3, "spectral_norm": True}
 
 
 def test_a_cured_run_goes_on_where_it_was(tmp_path: Any) -> None:
-    recipe = cured(TINY, **FULL, d_lr=1e-3)
+    recipe = cured(TINY, **FULL, d_lr=1e-3, augment=AUGMENTATIONS)
     whole, half = tiny_trainer(6, recipe=recipe), tiny_trainer(3, recipe=recipe)
     half.save(tmp_path / "c.npz")
     again = tiny_trainer(0, recipe=recipe)
@@ -100,7 +134,7 @@ def test_a_cured_run_goes_on_where_it_was(tmp_path: Any) -> None:
     for name, array in whole.arrays().items():
         if name != "sums":
             np.testing.assert_array_equal(again.arrays()[name], array, name)
-    other = tiny_trainer(0, recipe=cured(TINY, **{**FULL, "r1": 5}, d_lr=1e-3))
+    other = tiny_trainer(0, recipe=cured(recipe, r1=5))
     with pytest.raises(InputError, match=r"was trained with r1 1.0, not 5.0; continue"):
         other.load(tmp_path / "c.npz")
 

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from tiny import TINY, tiny_trainer
 
+from nanogan.augment import AUGMENTATIONS
 from nanogan.backend import Backend
-from nanogan.layers import Linear
+from nanogan.layers import LeakyReLU, Linear
 from nanogan.network import Network
-from nanogan.optim import SGD
+from nanogan.optim import SGD, Adam
+from nanogan.recipes.cures import cured
+from nanogan.reshape import Flatten
 from nanogan.training.diagnosis import Diagnosis
-from nanogan.training.health import OPINIONS, Moves, move_columns, opinions, quantiles
+from nanogan.training.health import HELD_OUT, OPINIONS, Moves, move_columns, opinions, quantiles
 from nanogan.training.loop import train
 from nanogan.training.run_folder import RunFolder
 
@@ -64,6 +67,31 @@ def test_the_log_has_the_last_step_of_an_epoch_alone(tmp_path: Path) -> None:
     assert trainer.rows[-1]["move_G_3.W"] == pytest.approx(expected, rel=1e-3)
     assert set(OPINIONS) < set(trainer.columns) and all(0 < trainer.rows[0][name] < 1 for name in OPINIONS)
     assert folder.log.read_text().splitlines()[0] == ",".join(trainer.columns)
+
+
+def test_held_out_images_are_asked_about_as_they_are_and_64_at_a_time() -> None:
+    """Also of a D that augments all that it trains on."""
+    trainer = tiny_trainer(steps=2, recipe=cured(TINY, augment=AUGMENTATIONS))
+    images = np.random.default_rng(0).uniform(-1, 1, (130, 2, 2, 1))
+    before = trainer.rng.bit_generator.state
+    found = Diagnosis(trainer, digits=False, held_out={"images": images}).figures()
+    logits = trainer.D.forward(images[:128].astype(np.float32), training=False).astype(np.float64)
+    low, mid, high = np.quantile(1 / (1 + np.exp(-logits)), [0.1, 0.5, 0.9])
+    assert [found[name] for name in HELD_OUT] == pytest.approx([low, mid, high], rel=1e-6)
+    assert trainer.rng.bit_generator.state == before and set(HELD_OUT) < set(trainer.columns)
+    assert not set(HELD_OUT) & set(Diagnosis(trainer, digits=False, held_out={"images": images[:63]}).figures())
+
+
+def test_a_discriminator_that_knows_its_images_by_heart_is_seen() -> None:
+    """On noise, of which nothing can be learned but the images themselves."""
+    rng, layers = np.random.default_rng(0), (Flatten(), Linear(4, 200), LeakyReLU(), Linear(200, 1))
+    recipe = replace(TINY, discriminator=layers, optimizer=Adam(lr=0.02))
+    images, held_out = rng.uniform(-1, 1, (2, 64, 2, 2, 1)).astype(np.float32)
+    trainer = tiny_trainer(recipe=recipe, images=images[:8])
+    for _ in range(300):
+        trainer.step()
+    found = Diagnosis(trainer, digits=False, held_out={"images": held_out}).figures()
+    assert found["d_real_mid"] > found["d_held_out_mid"] + 0.2
 
 
 def test_a_log_without_them_is_taken_up(tmp_path: Path) -> None:

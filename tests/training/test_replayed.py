@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tiny import IMAGES, TINY, tiny_trainer
 
+from nanogan.augment import AUGMENTATIONS
 from nanogan.backend import Array
 from nanogan.backend_cupy_graph import Repeated
 from nanogan.layers import Dropout
@@ -29,6 +30,7 @@ RECIPES: dict[str, Recipe] = {
     "moving average": replace(TINY, ema_decay=0.9),
     "simultaneous": replace(TINY, simultaneous=True),
     "pairs and penalties": cured(TINY, loss="relativistic", r1=1, r2=2, gradient_penalty=3, spectral_norm=True),
+    "augmented": cured(TINY, augment=AUGMENTATIONS, r1=1),
     "two learning rates": cured(TINY, loss="hinge", d_lr=1e-3),
 }
 

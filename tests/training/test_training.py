@@ -300,7 +300,7 @@ def test_the_curves_show_the_recipes_own_equilibrium(name: str, tmp_path, monkey
     both terms, udacity says 0.9 of real images.
     """
     drawn: list[Any] = []
-    monkeypatch.setattr(plots, "_save", lambda path, figure: drawn.append(figure))
+    monkeypatch.setattr(plots, "save_figure", lambda path, figure: drawn.append(figure))
     recipe = get_recipe(name)
     answer = np.linspace(0.001, 0.999, 999)
     loss = -recipe.real_label * np.log(answer) - (2 - recipe.real_label) * np.log(1 - answer)

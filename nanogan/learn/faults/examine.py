@@ -15,8 +15,9 @@ import numpy as np
 from ...backend import Array
 from ...data.images import MNIST_FOLDER, read_images
 from ...gradcheck.derivative import Report
-from ...gradcheck.everything import OPTIMIZERS, check_optimizer, prove_recipe
+from ...gradcheck.everything import prove_recipe
 from ...gradcheck.objective import check_objective
+from ...gradcheck.optimizers import OPTIMIZERS, check_optimizer
 from ...recipes.recipe import Recipe
 from ...training.diagnosis import Diagnosis
 from ...training.gan_trainer import Trainer
