@@ -152,6 +152,12 @@ def test_every_seed_of_few_pictures_is_what_was_saved():
     assert few.every_seed(few.load_results()["rows"]) in PAGES["augment.md"]
 
 
+def test_the_grid_with_penalties_is_what_was_saved():
+    """python -m benchmarks.quality.ring --setting penalties ..."""
+    results = json.loads((ROOT / "benchmarks" / "results" / "penalties.json").read_text())
+    assert ring.table(results["runs"]) in PAGES["stability.md"]
+
+
 def test_the_times_of_cures_are_what_was_saved():
     """python -m benchmarks.quality.cures --table"""
     assert cures.time_table(cures.load_results()["step_ms"]) in PAGES["stability.md"]
