@@ -200,8 +200,8 @@ FAULTS: tuple[Fault, ...] = (
             Change(
                 BaseTrainer.__init__,
                 {
-                    'D_optimizer = getattr(recipe, "d_optimizer", None) or recipe.optimizer': "D_optimizer = "
-                    "type(recipe.optimizer)(lr=10 * recipe.optimizer.lr, betas=recipe.optimizer.betas)"
+                    'own = {"D": getattr(recipe, "d_optimizer", None) or recipe.optimizer}': 'own = {"D": '
+                    "type(recipe.optimizer)(lr=10 * recipe.optimizer.lr, betas=recipe.optimizer.betas)}"
                 },
             ),
         ),
