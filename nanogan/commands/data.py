@@ -40,7 +40,7 @@ def parts(
     trained_on = spread(wanted, np.arange(count))
     if args.data is None and wanted == count and data["images"].shape[1:] == MNIST:
         images, labels = load_mnist("test", scale=pixels, dtype=data["images"].dtype)
-        return data, {"images": images[:HELD_OUT], "labels": labels[:HELD_OUT]}
+        return data, {"images": images[:HELD_OUT].copy(), "labels": labels[:HELD_OUT]}  # a view would keep them all
     others = np.setdiff1d(np.arange(count), trained_on)
     held_out = spread(min(HELD_OUT, len(others)), others)
     trained = data if wanted == count else {name: array[trained_on] for name, array in data.items()}

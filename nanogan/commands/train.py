@@ -178,16 +178,15 @@ def load(args: argparse.Namespace, folder: RunFolder) -> tuple[Recipe, dict[str,
     if args.data is not None:
         announce(found.description, found.warning, quiet=args.quiet)
     args.size, _, args.channels = found.shape
-    recipe = recipe_for(args, found.shape)
-    if not args.conditional and recipe.class_names is None:
-        return recipe, *parts(args, {"images": found.scaled(recipe.pixels, args.dtype)}, recipe.pixels)
-    if found.labels is None or found.class_names is None:
-        raise InputError(
-            f"{args.data}: no labels found, and a conditional run needs them: a folder per class, or labels beside the "
-            "images of an IDX, .npz or .csv file; else leave out --conditional, or choose another --recipe"
-        )
-    recipe = recipe_for(args, found.shape, found.class_names)
-    data = {"images": found.scaled(recipe.pixels, args.dtype), "labels": found.labels}
+    recipe, labels = recipe_for(args, found.shape), dict[str, Array]()
+    if args.conditional or recipe.class_names is not None:
+        if found.labels is None or found.class_names is None:
+            raise InputError(
+                f"{args.data}: no labels found, and a conditional run needs them: a folder per class, or labels beside "
+                "the images of an IDX, .npz or .csv file; else leave out --conditional, or choose another --recipe"
+            )
+        recipe, labels = recipe_for(args, found.shape, found.class_names), {"labels": found.labels}
+    data = {"images": found.scaled(recipe.pixels, args.dtype), **labels}
     return recipe, *parts(args, data, recipe.pixels)
 
 
