@@ -200,7 +200,8 @@ def of_discriminator(lately: Sequence[Row], recipe: Recipe) -> dict[str, str]:
     chance = CHANCE / (1 + recipe.mean_of_terms)
     if all(row["d_loss"] > 2 * chance for row in lately):
         text = f"its loss is {row['d_loss']:.2g}, and {chance:.2g} if it only guessed: its steps are too large; try "
-        return {"D overshoots": text + listed([*smaller_steps(recipe), f"--d-lr {recipe.optimizer.lr / 4:.3g}"], [])}
+        own_rate = f"--d-lr {(recipe.d_optimizer or recipe.optimizer).lr / 4:.3g}"
+        return {"D overshoots": text + listed([*smaller_steps(recipe), own_rate], [])}
     if all(row["step"] >= SETTLED and row["d_real"] + row["d_fake"] > label + SURPLUS for row in lately):
         text = f"D(x) + D(G(z)) = {d_real + d_fake:.2f}, and labels of {label:g} and 0 make {label:g}; "
         return {"labels": text + "smooth the label of real images alone, not that of fake ones"}

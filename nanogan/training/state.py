@@ -159,7 +159,8 @@ def _change(name: str, was: Any, now: Any) -> str:
     """One setting that differs, as "seed 0, not 1"; of an optimizer its own settings, of networks the first layer."""
     if isinstance(was, Optimizer) and type(was) is type(now):
         fields = ((field.name, getattr(was, field.name), getattr(now, field.name)) for field in dataclasses.fields(now))
-        return "; ".join(f"{field} {old}, not {new}" for field, old, new in fields if old != new)
+        whose = "D's " if name == "d_optimizer" else ""
+        return "; ".join(f"{whose}{field} {old}, not {new}" for field, old, new in fields if old != new)
     if are_layers(was) and are_layers(now):
         pairs = zip_longest(was, now)
         place, old, new = next((n, old, new) for n, (old, new) in enumerate(pairs) if describe(old) != describe(new))

@@ -43,6 +43,7 @@ def test_cures_are_kept_and_taken_up_again(folder):
     for change, message in (
         (("--r1", 3), "was trained with r1 10.0, not 3.0;"),
         (("--augment",), "was trained with discriminator with layer 1 Cutout("),
+        (("--d-lr", 0.002), "was trained with D's lr 0.001, not 0.002;"),
         (("--loss", "hinge"), "was trained with loss Relativistic(reduction='mean'), not Hinge(reduction='mean');"),
     ):
         done = run(EXAMPLE, "--resume", "--steps", 6, "--out", "run", *change, cwd=folder)

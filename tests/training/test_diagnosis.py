@@ -266,6 +266,12 @@ def test_the_advice_can_be_typed_and_leaves_out_what_the_recipe_has():
     assert collapse == "100 % of samples are one digit; try --lr 5e-05 or another --seed"
 
 
+def test_a_discriminator_that_overshoots_is_advised_by_its_own_rate():
+    rows = [row | {"d_loss": 9.0} for row in rows_of("0.6 0.4 5 0.2, 0.6 0.4 5 0.2")]
+    said = findings(rows, cured(get_recipe("dcgan"), d_lr=8e-3))["D overshoots"]
+    assert said.endswith("; try --lr 5e-05 or --d-lr 0.002")
+
+
 def test_one_bad_epoch_and_what_was_not_measured_are_no_reason():
     good, bad = "0.8 0.2 5 0.2", "0.99 0.001 5 1"
     assert findings(rows_of(bad), COURSE_RECIPE) == {} and findings(rows_of(f"{good}, {bad}"), COURSE_RECIPE) == {}
