@@ -3,6 +3,7 @@
     python -m benchmarks.quality.cures                      every cure of `course` and `keras`, 15 epochs, 3 seeds
     python -m benchmarks.quality.cures --gammas             how strong R1 + R2 must be: the range of gamma
     python -m benchmarks.quality.cures --best               the best cure, at the recipes' published length, 5 seeds
+    python -m benchmarks.quality.cures --recipe nanogan --epochs 3 --seeds 1     what they do to the default
     python -m benchmarks.quality.cures --table              print the tables of what is there
 
 Judged are 10,000 images of each run by FD-mnist and its classifier. Runs that cures.json already has are not made
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from nanogan.commands.arguments import Parser, errors_in_one_line, positive_int
+from nanogan.conv import Conv2d
 from nanogan.data.images import load_mnist
 from nanogan.layer import Layer
 from nanogan.layers import Dropout, LeakyReLU, Linear, ReLU
@@ -31,14 +33,15 @@ from nanogan.metrics.samples import digit_shares, frechet_distance
 from nanogan.norm import BatchNorm
 from nanogan.recipes.cures import cured
 from nanogan.recipes.mnist import RECIPES, with_optimizer
-from nanogan.recipes.recipe import Recipe
-from nanogan.reshape import Flatten, Pack
+from nanogan.recipes.recipe import Recipe, has
+from nanogan.reshape import Pack
 from nanogan.training.gan_trainer import Trainer, generate
 
 from .recipes import has_collapsed, machine, spread
 
 RESULTS = Path(__file__).parents[1] / "results" / "cures.json"
 RECIPES_THAT_COLLAPSE = ("course", "keras")
+STUDIED = (*RECIPES_THAT_COLLAPSE, "nanogan")
 
 # ---- the cures
 
@@ -53,7 +56,9 @@ def after_activations(layers: tuple[Layer, ...], new: Layer) -> tuple[Layer, ...
 
 
 def batch_norm_in_G(recipe: Recipe) -> Recipe:
-    """After every hidden Linear layer."""
+    """After every hidden Linear layer, unless G has it already."""
+    if has(recipe.generator, BatchNorm):
+        return recipe
     hidden = [n for n, layer in enumerate(recipe.generator) if isinstance(layer, Linear)][:-1]
     layers: list[Layer] = []
     for n, layer in enumerate(recipe.generator):
@@ -64,11 +69,15 @@ def batch_norm_in_G(recipe: Recipe) -> Recipe:
 
 
 def packed(recipe: Recipe, size: int = 2) -> Recipe:
-    """D judges images in packs: the first layer sees `size` of them."""
-    flatten, first, *rest = recipe.discriminator
-    assert isinstance(flatten, Flatten) and isinstance(first, Linear)
-    wider = replace(first, n_in=size * first.n_in)
-    return replace(recipe, discriminator=(flatten, Pack(size), wider, *rest))
+    """D judges images in packs: the first layer with weights sees `size` of them."""
+    D = list(recipe.discriminator)
+    place = next(n for n, layer in enumerate(D) if isinstance(layer, (Linear, Conv2d)))
+    first = D[place]
+    if isinstance(first, Linear):
+        D[place] = replace(first, n_in=size * first.n_in)
+    elif isinstance(first, Conv2d):
+        D[place] = replace(first, c_in=size * first.c_in)
+    return replace(recipe, discriminator=(*D[:place], Pack(size), *D[place:]))
 
 
 Cure = Callable[[Recipe], Recipe]
@@ -95,6 +104,14 @@ GAMMAS: dict[str, Cure] = {f"relativistic, gamma {gamma:g}": relativistic(gamma)
 BEST = {"course": "relativistic, gamma 30", "keras": "relativistic, gamma 10"}
 """By recipe, because slopes count per unit of its pixels: in [0, 1], |g|^2 is four times what it is in [-1, 1]."""
 ALL = {**CURES, **GAMMAS}
+
+
+def cures_of(name: str) -> dict[str, Cure]:
+    """The cures of the table that change this recipe, and its published form."""
+    recipe = RECIPES[name]
+    return {cure: change for cure, change in CURES.items() if cure == "as published" or change(recipe) != recipe}
+
+
 TIMED_AS = dict.fromkeys(GAMMAS, "relativistic + R1 + R2")
 
 # ---- measuring
@@ -140,14 +157,14 @@ def time_steps(names: list[str]) -> dict[str, float]:
     medians: dict[str, float] = {}
     for name in names:
         images = load_mnist("train", scale=RECIPES[name].pixels)[0][:2000]
-        trainers = {cure: Trainer(change(RECIPES[name]), images, seed=0) for cure, change in CURES.items()}
-        seconds: dict[str, list[float]] = {cure: [] for cure in CURES}
+        trainers = {cure: Trainer(change(RECIPES[name]), images, seed=0) for cure, change in cures_of(name).items()}
+        seconds: dict[str, list[float]] = {cure: [] for cure in trainers}
         for _ in range(35):
             for cure, trainer in trainers.items():
                 started = time.process_time()
                 trainer.step()
                 seconds[cure].append(time.process_time() - started)
-        medians |= {f"{name}, {cure}": round(1000 * float(np.median(seconds[cure][5:])), 1) for cure in CURES}
+        medians |= {f"{name}, {cure}": round(1000 * float(np.median(times[5:])), 1) for cure, times in seconds.items()}
     return medians
 
 
@@ -179,10 +196,11 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def time_table(step_ms: dict[str, float]) -> str:
     """What each cure adds to a step: a line per cure, milliseconds and the ratio to the published step."""
-    lines = [f"| cure | {' | '.join(f'`{name}`' for name in RECIPES_THAT_COLLAPSE)} |", "| --- | --- | --- |"]
+    lines = [f"| cure | {' | '.join(f'`{name}`' for name in STUDIED)} |", "| --- " * (1 + len(STUDIED)) + "|"]
     for cure in CURES:
-        times = [(step_ms[f"{name}, {cure}"], step_ms[f"{name}, as published"]) for name in RECIPES_THAT_COLLAPSE]
-        lines.append(f"| {cure} | {' | '.join(f'{ms:.1f} ms, {ms / plain:.2f}' for ms, plain in times)} |")
+        times = [(step_ms.get(f"{name}, {cure}"), step_ms[f"{name}, as published"]) for name in STUDIED]
+        cells = [f"{ms:.1f} ms, {ms / plain:.2f}" if ms else "has it" for ms, plain in times]
+        lines.append(f"| {cure} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -192,9 +210,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--recipe", nargs="+", default=list(RECIPES_THAT_COLLAPSE), choices=RECIPES_THAT_COLLAPSE, metavar="NAME"
-    )
+    parser.add_argument("--recipe", nargs="+", default=list(RECIPES_THAT_COLLAPSE), choices=STUDIED, metavar="NAME")
     parser.add_argument("--cure", nargs="+", choices=ALL, metavar="CURE", help="which (default: all of the table)")
     parser.add_argument("--gammas", action="store_true", help="the range of gamma instead")
     parser.add_argument("--best", action="store_true", help="the best cure at the recipes' published length instead")
@@ -205,11 +221,11 @@ def main() -> None:
     args = parser.parse_args()
     with errors_in_one_line(parser.prog):
         if args.time:
-            save(step_ms=time_steps(args.recipe))
+            save(step_ms=time_steps(list(STUDIED)))
         elif not args.table:
             for seed in range(args.seeds or (5 if args.best else 3)):
                 for name in args.recipe:
-                    for cure in args.cure or ([BEST[name]] if args.best else GAMMAS if args.gammas else CURES):
+                    for cure in args.cure or ([BEST[name]] if args.best else GAMMAS if args.gammas else cures_of(name)):
                         add_run(name, cure, seed, None if args.best else args.epochs)
         found = load_results()
         print(f"{table(found['rows'])}\n\n{time_table(found['step_ms'])}" if found["step_ms"] else table(found["rows"]))
