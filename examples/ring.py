@@ -147,7 +147,7 @@ SETTINGS = {
         init=FanIn(),
         G_optimizer=Adam(lr=3e-3, betas=(0.0, 0.99)),
         D_optimizer=Adam(lr=3e-3, betas=(0.0, 0.99)),
-        steps=60_000,
+        steps=90_000,
         settle=True,
         gamma=0.02,
         noise=4.0,

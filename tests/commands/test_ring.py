@@ -49,7 +49,7 @@ def test_a_short_run_finds_most_modes(trained: tuple[Path, subprocess.CompletedP
 
 @pytest.mark.parametrize("packing", [1, 2])
 def test_pairs_and_penalties_spread_over_the_grid_soon(tmp_path: Path, packing: int) -> None:
-    """1,500 of 60,000 steps. On seeds 0 and 1, with packs of 1 and of 2, it hit 14 to 20 of 25 modes."""
+    """1,500 of 90,000 steps. On seeds 0 and 1, with packs of 1 and of 2, it hit 14 to 20 of 25 modes."""
     given = ("--mixture", "grid", "--setting", "penalties", "--packing", packing, "--steps", 1500, "--seed", 0)
     done = run(EXAMPLE, *given, "--out", "run", "--quiet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
