@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as suite
-from benchmarks.quality import augment, conditional, cures, few, image_to_image, ingredients, ring, style
+from benchmarks.quality import augment, conditional, cures, few, image_to_image, ingredients, ring, stacked, style
 from benchmarks.quality import recipes as quality
 from benchmarks.speed import sizes
 
@@ -156,6 +156,11 @@ def test_the_grid_with_penalties_is_what_was_saved():
     """python -m benchmarks.quality.ring --setting penalties ..."""
     results = json.loads((ROOT / "benchmarks" / "results" / "penalties.json").read_text())
     assert ring.table(results["runs"]) in PAGES["stability.md"]
+
+
+def test_the_table_of_stacked_mnist_is_what_was_saved():
+    """python -m benchmarks.quality.stacked --table"""
+    assert stacked.table(json.loads(stacked.RESULTS.read_text())) in PAGES["stability.md"]
 
 
 def test_the_times_of_cures_are_what_was_saved():
