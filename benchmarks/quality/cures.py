@@ -3,7 +3,7 @@
     python -m benchmarks.quality.cures                      every cure of `course` and `keras`, 15 epochs, 3 seeds
     python -m benchmarks.quality.cures --gammas             how strong R1 + R2 must be: the range of gamma
     python -m benchmarks.quality.cures --best               the best cure, at the recipes' published length, 5 seeds
-    python -m benchmarks.quality.cures --recipe nanogan --epochs 3 --seeds 1     what they do to the default
+    python -m benchmarks.quality.cures --recipe nanogan --epochs 2 --seeds 1     what they do to the default
     python -m benchmarks.quality.cures --table              print the tables of what is there
 
 Judged are 10,000 images of each run by FD-mnist and its classifier. Runs that cures.json already has are not made
@@ -104,6 +104,7 @@ GAMMAS: dict[str, Cure] = {f"relativistic, gamma {gamma:g}": relativistic(gamma)
 BEST = {"course": "relativistic, gamma 30", "keras": "relativistic, gamma 10"}
 """By recipe, because slopes count per unit of its pixels: in [0, 1], |g|^2 is four times what it is in [-1, 1]."""
 ALL = {**CURES, **GAMMAS}
+TIMED_AS = dict.fromkeys(GAMMAS, "relativistic + R1 + R2")
 
 
 def cures_of(name: str) -> dict[str, Cure]:
@@ -111,8 +112,6 @@ def cures_of(name: str) -> dict[str, Cure]:
     recipe = RECIPES[name]
     return {cure: change for cure, change in CURES.items() if cure == "as published" or change(recipe) != recipe}
 
-
-TIMED_AS = dict.fromkeys(GAMMAS, "relativistic + R1 + R2")
 
 # ---- measuring
 
@@ -152,10 +151,10 @@ def save(**changed: Any) -> None:
     RESULTS.write_text(json.dumps({**about, **load_results(), **changed}, indent=1) + "\n")
 
 
-def time_steps(names: list[str]) -> dict[str, float]:
+def time_steps() -> dict[str, float]:
     """The median milliseconds of 30 steps of each recipe and cure: CPU time, all cures in turns."""
     medians: dict[str, float] = {}
-    for name in names:
+    for name in STUDIED:
         images = load_mnist("train", scale=RECIPES[name].pixels)[0][:2000]
         trainers = {cure: Trainer(change(RECIPES[name]), images, seed=0) for cure, change in cures_of(name).items()}
         seconds: dict[str, list[float]] = {cure: [] for cure in trainers}
@@ -197,10 +196,15 @@ def table(rows: list[dict[str, Any]]) -> str:
 def time_table(step_ms: dict[str, float]) -> str:
     """What each cure adds to a step: a line per cure, milliseconds and the ratio to the published step."""
     lines = [f"| cure | {' | '.join(f'`{name}`' for name in STUDIED)} |", "| --- " * (1 + len(STUDIED)) + "|"]
-    for cure in CURES:
-        times = [(step_ms.get(f"{name}, {cure}"), step_ms[f"{name}, as published"]) for name in STUDIED]
-        cells = [f"{ms:.1f} ms, {ms / plain:.2f}" if ms else "has it" for ms, plain in times]
-        lines.append(f"| {cure} | {' | '.join(cells)} |")
+    cures = {name: cures_of(name) for name in STUDIED}
+
+    def cell(name: str, cure: str) -> str:
+        if cure not in cures[name]:
+            return "has it"
+        ms = step_ms[f"{name}, {cure}"]
+        return f"{ms:.1f} ms, {ms / step_ms[f'{name}, as published']:.2f}"
+
+    lines += [f"| {cure} | {' | '.join(cell(name, cure) for name in STUDIED)} |" for cure in CURES]
     return "\n".join(lines)
 
 
@@ -216,12 +220,14 @@ def main() -> None:
     parser.add_argument("--best", action="store_true", help="the best cure at the recipes' published length instead")
     parser.add_argument("--epochs", type=positive_int, default=15, metavar="N", help="length of a run (default: 15)")
     parser.add_argument("--seeds", type=positive_int, metavar="N", help="seeds 0 to N - 1 (default: 3; 5 with --best)")
-    parser.add_argument("--time", action="store_true", help="time a step of every cure instead, in CPU time")
+    parser.add_argument("--time", action="store_true", help="time a step of every recipe and cure instead, in CPU time")
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
     args = parser.parse_args()
+    if args.best and not args.cure and (without := sorted(set(args.recipe) - BEST.keys())):
+        parser.error(f"--best: no best cure is known of {', '.join(without)}; choose among {', '.join(BEST)}")
     with errors_in_one_line(parser.prog):
         if args.time:
-            save(step_ms=time_steps(list(STUDIED)))
+            save(step_ms=time_steps())
         elif not args.table:
             for seed in range(args.seeds or (5 if args.best else 3)):
                 for name in args.recipe:
